@@ -1,0 +1,41 @@
+# Two commands from nothing: `make run` and `make test`. `make help` lists the rest.
+PY ?= python3
+BIN := .venv/bin
+LOCKS := requirements/bootstrap.lock requirements/dev.lock
+T ?= tests
+
+.PHONY: help setup run test check format clean distclean lock
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## make .venv with everything in it
+.venv/.installed: $(LOCKS) pyproject.toml
+	@sh deploy/setup.sh "$(PY)"
+	@touch $@
+
+run: setup ## start everything and print the address; Ctrl-C stops it
+	@exec $(BIN)/tq up
+
+test: setup ## install what tests need and run them; T=path for some
+	@sh deploy/test-packages.sh
+	@exec $(BIN)/python -m pytest $(T)
+
+check: setup ## format, lint, types, import rules, contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: setup ## rewrite to our format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup ## resolve the requirements anew; no registry host is written
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --group dev pyproject.toml -o requirements/dev.lock
+
+clean: ## delete the embedded stack's data
+	@[ ! -x $(BIN)/tq ] || $(BIN)/tq down
+	rm -rf .tq
+
+distclean: clean ## delete everything that was made
+	rm -rf .venv dashboard/dist dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The HTTP API: reads Postgres, writes only to Kafka."""

@@ -1,0 +1,1 @@
+"""What travels on Kafka: Avro schemas, the topic catalogue, and the codec."""

@@ -1,0 +1,1 @@
+"""The Faust applications, one per stage, and the protocol that makes them exact."""

@@ -1,0 +1,40 @@
+"""The command line `tq`.
+
+Each command lives in a module of this package and is imported only when it is called, so that
+`tq --help` answers at once. A module offers `app`, a typer application with one command or a
+group of them.
+"""
+
+import importlib
+import sys
+
+from tutor_quality.errors import TutorQualityError
+
+COMMANDS: dict[str, tuple[str, str]] = {}
+"""Name -> (module in this package, one line of help)."""
+
+FAILED = 1
+MISUSED = 2
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS), default=0)
+    rows = (f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items())
+    return "usage: tq COMMAND …      tq COMMAND --help says more\n\n" + "\n".join(rows)
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 the answer is no or it failed, 2 wrong usage."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("--help", "-h", "help"):
+        print(usage())
+        return
+    if name not in COMMANDS:
+        print(f"tq: no command {name!r}\n\n{usage()}", file=sys.stderr)
+        sys.exit(MISUSED)
+    module = importlib.import_module(f"tutor_quality.cli.{COMMANDS[name][0]}")
+    try:
+        module.app(args=sys.argv[2:], prog_name=f"tq {name}")
+    except TutorQualityError as error:
+        print(f"tq {name}: {error}", file=sys.stderr)
+        sys.exit(FAILED)

@@ -1,0 +1,1 @@
+"""Features of upcoming sessions and matches: one computation for training, serving and backfill."""

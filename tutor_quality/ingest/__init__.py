@@ -1,0 +1,1 @@
+"""Input: mappings of real files, replay, and the simulator."""

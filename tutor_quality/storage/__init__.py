@@ -1,0 +1,1 @@
+"""Postgres: tables, migrations, idempotent writes, reads."""
