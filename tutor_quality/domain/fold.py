@@ -18,6 +18,7 @@ from tutor_quality.domain.tutor import (
     Transition,
     TutorRow,
     applied_offset,
+    clock_instant,
     due_instant,
 )
 
@@ -72,6 +73,10 @@ class TutorRows:
     def applied(self) -> int:
         """The greatest offset that any row has applied; -1 when there are none."""
         return max(map(_applied, self._rows.values()), default=-1)
+
+    def clock(self) -> int:
+        """The greatest clock of any row; -1 when there are none."""
+        return max(map(_clock, self._rows.values()), default=-1)
 
     def due(self, instant: int) -> list[bytes]:
         """Keys of the rows of which a count changes at or before `instant`."""
@@ -161,6 +166,10 @@ def _apply(
 
 def _applied(row: TutorRow | bytes) -> int:
     return row.applied if isinstance(row, TutorRow) else applied_offset(row)
+
+
+def _clock(row: TutorRow | bytes) -> int:
+    return row.clock if isinstance(row, TutorRow) else clock_instant(row)
 
 
 def _due(row: TutorRow | bytes) -> int:

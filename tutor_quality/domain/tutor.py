@@ -368,6 +368,12 @@ def applied_offset(value: bytes) -> int:
     return applied
 
 
+def clock_instant(value: bytes) -> int:
+    """`TutorRow.clock`, read from a row's bytes without decoding the rest."""
+    clock: int = _HEADER.unpack_from(value)[2]
+    return clock
+
+
 def due_instant(value: bytes) -> int:
     """`TutorRow.due`, read from a row's bytes without decoding the rest."""
     due: int = _HEADER.unpack_from(value)[5]
