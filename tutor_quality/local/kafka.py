@@ -1,6 +1,8 @@
 """One Kafka broker (KRaft) on loopback, for development and tests."""
 
 import base64
+import re
+import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ VERSION = "4.3.1"
 LOCK_FILE = Path(__file__).parents[2] / "deploy" / "kafka" / "jars.lock"
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
+AOT_SINCE = 25
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -67,6 +70,9 @@ FLAGS = (
     "-Xms128m",
     "-Xmx384m",
     "-XX:+UseSerialGC",
+    # Measured at a million records: half the CPU of the full compiler, the same speed; and a start
+    # of 1.4 s instead of 1.8.
+    "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
 )
@@ -99,6 +105,18 @@ def fetch(cache: Path, progress: jars.Progress) -> Path:
     return folder
 
 
+def startup_cache(cache: Path, java_home: Path) -> Path | None:
+    """Where classes are kept as they are in memory once Kafka has started: 0.6 s instead of 1.4.
+
+    None if this Java has no such caches (before 25).
+    """
+    release = (java_home / "release").read_text()
+    found = re.search(r'^JAVA_VERSION="((\d+)[^"]*)"', release, re.MULTILINE)
+    if found is None or int(found[2]) < AOT_SINCE:
+        return None
+    return cache / "kafka" / f"{VERSION}-java-{found[1]}.aot"
+
+
 @dataclass(frozen=True, slots=True)
 class Kafka:
     """A broker on given ports with its data in `data_dir`; the caller runs `program()`."""
@@ -109,6 +127,8 @@ class Kafka:
     controller_port: int
     jar_dir: Path
     java_home: Path
+    startup_cache: Path | None = None
+    """Used if it exists, else recorded; see `keep_recording`."""
 
     @property
     def bootstrap(self) -> str:
@@ -129,7 +149,17 @@ class Kafka:
             run_to_end(self._format())
 
     def program(self) -> Program:
-        return self._java("kafka", "kafka.Kafka", str(self._properties))
+        flags = self._cache_flags() if self.startup_cache else ()
+        return self._java("kafka", "kafka.Kafka", str(self._properties), flags=flags)
+
+    def keep_recording(self) -> None:
+        """Call it after the broker has stopped: keeps the start-up cache that it wrote, if any."""
+        if self.startup_cache is None or not self._recording.exists():
+            return
+        beside = self.startup_cache.with_suffix(f".{self.port}")
+        shutil.copyfile(self._recording, beside)
+        beside.replace(self.startup_cache)
+        self._recording.unlink()
 
     def answers(self) -> bool:
         """Whether a client gets metadata; asked often, so a closed port is noticed cheaply."""
@@ -142,6 +172,17 @@ class Kafka:
         except KafkaException:
             return False
         return True
+
+    def _cache_flags(self) -> tuple[str, ...]:
+        """A broker without a cache writes one when it stops, which takes about 4 s."""
+        assert self.startup_cache is not None
+        if self.startup_cache.exists():
+            return (f"-XX:AOTCache={self.startup_cache}", "-Xlog:aot=off", "-Xlog:cds=off")
+        return (f"-XX:AOTCacheOutput={self._recording}", "-Xlog:aot=off", "-Xlog:cds=off")
+
+    @property
+    def _recording(self) -> Path:
+        return (self.data_dir / "startup.aot").resolve()
 
     @property
     def _properties(self) -> Path:
@@ -156,8 +197,8 @@ class Kafka:
         tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster)
         return self._java("format Kafka's storage", *tool, "-c", str(self._properties))
 
-    def _java(self, name: str, *arguments: str) -> Program:
+    def _java(self, name: str, *arguments: str, flags: tuple[str, ...] = ()) -> Program:
         logging = f"-Dlog4j2.configurationFile={self._logging}"
         classes = ("-cp", f"{self.jar_dir}/*")
         java = str(self.java_home / "bin" / "java")
-        return Program(name, (java, *FLAGS, logging, *classes, *arguments), self.log)
+        return Program(name, (java, *FLAGS, *flags, logging, *classes, *arguments), self.log)

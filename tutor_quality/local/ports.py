@@ -1,8 +1,11 @@
 """Loopback ports."""
 
+import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
+LOWEST, HIGHEST = 20_000, 32_000
+HIGHEST_OF_ALL = 65_536
 
 
 def is_free(port: int) -> bool:
@@ -18,10 +21,21 @@ def is_free(port: int) -> bool:
 
 
 def any_free() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+    """Never a port that the system gives to outgoing connections.
+
+    A client that keeps trying to reach a server which is down would sooner or later be given the
+    server's own port, connect to itself and so keep the server from coming back.
+    """
+    while not is_free(port := LOWEST + secrets.randbelow(HIGHEST - LOWEST)):
+        pass
     return port
+
+
+def next_free(preferred: int) -> int:
+    """`preferred` or the first free one above it; 0 = any."""
+    if preferred == 0:
+        return any_free()
+    return next(port for port in range(preferred, HIGHEST_OF_ALL) if is_free(port))
 
 
 def accepts(port: int) -> bool:
