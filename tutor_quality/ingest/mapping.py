@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -130,7 +130,6 @@ class _TextLoader(yaml.BaseLoader):
 
 
 def _unique_keys(loader: yaml.BaseLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    loader.flatten_mapping(node)
     keys = [key.value for key, _ in node.value]
     for number, key in enumerate(keys):
         if key in keys[:number]:
@@ -174,8 +173,8 @@ def _explain(error: ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path) or "top level"
     match error.validator:
         case "additionalProperties":
-            known = error.schema.get("properties", {})
-            unknown = sorted(set(error.instance) - set(known))
+            known = cast(dict[str, Any], error.schema)["properties"]
+            unknown = sorted(set(cast(dict[str, Any], error.instance)) - set(known))
             return f"{where}: unknown key {unknown[0]!r}; known are {', '.join(known)}"
         case "anyOf":
             return f"{where}: needs student_id or match_id"

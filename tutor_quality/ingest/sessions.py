@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as ReadOnlyDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -74,6 +74,21 @@ def read_sessions(
     return SessionsFile(path, mapping, rows, people)
 
 
+@dataclass(slots=True)
+class _Slot:
+    """What both events of a row say."""
+
+    session: str
+    """As written."""
+    session_id: str
+    tutor_id: str
+    student_id: str
+    created_at: int
+    start: int
+    minutes: int | None
+    is_first: bool | None
+
+
 class _RowParser:
     """One reader per role, made once, so that a row costs a few calls."""
 
@@ -83,7 +98,7 @@ class _RowParser:
         self._table = table
         self._mapping = mapping
         self._people = people
-        self._ids = _EventIds(mapping.name)
+        self._ids = _EventIds(table.path, mapping.name)
         self._time = cells.time_parser(mapping.timezone, mapping.formats)
         self._student = self._student_reader(join)
         self._read_slots()
@@ -133,29 +148,40 @@ class _RowParser:
         return self._table.reader(column, join.student)
 
     def parse(self, row: Row) -> SessionRow:
+        slot = self._slot_of(row)
+        value = self._outcome_value(row) or ""
+        outcome = self._outcome_of(row, value, slot)
+        return SessionRow(row.line, self._scheduled(row, slot), outcome, value)
+
+    def _slot_of(self, row: Row) -> _Slot:
         session, created_at = self._session(row), self._created_at(row)
-        scheduled = SessionEvent(
-            event_id="",
-            event_type=EventType.SCHEDULED,
+        return _Slot(
+            session=session,
             session_id=entity_id(self._mapping.name, "session", session),
             tutor_id=self._people.tutor(self._tutor(row), self._tutor_name(row), created_at),
             student_id=self._people.student(
                 self._student(row), self._student_name(row), created_at
             ),
-            scheduled_start=self._scheduled_start(row),
-            occurred_at=created_at,
-            duration_minutes=self._minutes(row),
-            is_first_session=self._is_first(row),
+            created_at=created_at,
+            start=self._scheduled_start(row),
+            minutes=self._minutes(row),
+            is_first=self._is_first(row),
+        )
+
+    def _scheduled(self, row: Row, slot: _Slot) -> SessionEvent:
+        event = SessionEvent(
+            event_id=self._ids.give(row, slot, EventType.SCHEDULED, slot.created_at),
+            event_type=EventType.SCHEDULED,
+            session_id=slot.session_id,
+            tutor_id=slot.tutor_id,
+            student_id=slot.student_id,
+            scheduled_start=slot.start,
+            occurred_at=slot.created_at,
+            duration_minutes=slot.minutes,
+            is_first_session=slot.is_first,
             context=self._context_of(row),
         )
-        value = self._outcome_value(row) or ""
-        outcome = self._outcome_of(row, value, scheduled)
-        return SessionRow(
-            row.line,
-            self._finish(row, session, scheduled),
-            self._finish(row, session, outcome) if outcome else None,
-            value,
-        )
+        return self._legal(row, event)
 
     def _context_of(self, row: Row) -> str | None:
         """A JSON object with sorted keys; what is not known is left out."""
@@ -165,7 +191,7 @@ class _RowParser:
         known = {column: fact for column, fact in facts.items() if fact is not None}
         return orjson.dumps(known).decode()
 
-    def _outcome_of(self, row: Row, value: str, slot: SessionEvent) -> SessionEvent | None:
+    def _outcome_of(self, row: Row, value: str, slot: _Slot) -> SessionEvent | None:
         if "outcome" not in self._mapping.columns:
             return None
         outcome = self._mapping.outcomes.get(value)
@@ -175,36 +201,38 @@ class _RowParser:
         occurred_at = None if outcome.event is None else self._outcome_at(row)
         if outcome.event is None or occurred_at is None:
             return None
-        return self._outcome_event(row, outcome.event, outcome, occurred_at, slot)
+        event = self._outcome_event(row, slot, outcome, outcome.event, occurred_at)
+        return self._legal(row, event)
 
     def _outcome_event(
-        self, row: Row, event_type: EventType, outcome: Outcome, at: int, slot: SessionEvent
+        self, row: Row, slot: _Slot, outcome: Outcome, event_type: EventType, at: int
     ) -> SessionEvent:
         moved = event_type in HAS_INITIATOR
         held = event_type is EventType.COMPLETED
+        new_start = self._new_start[outcome.new_start](row) if outcome.new_start else None
+        says = (outcome.initiator, new_start)
         return SessionEvent(
-            event_id="",
+            event_id=self._ids.give(row, slot, event_type, at, says),
             event_type=event_type,
             session_id=slot.session_id,
             tutor_id=slot.tutor_id,
             student_id=slot.student_id,
-            scheduled_start=slot.scheduled_start,
+            scheduled_start=slot.start,
             occurred_at=at,
-            duration_minutes=slot.duration_minutes,
-            new_start=self._new_start[outcome.new_start](row) if outcome.new_start else None,
+            duration_minutes=slot.minutes,
+            new_start=new_start,
             initiator=outcome.initiator,
             reason_code=self._reason_code(row) if moved else None,
             reason=self._reason(row) if moved else None,
             started_at=self._started_at(row) if held else None,
             ended_at=self._ended_at(row) if held else None,
             rating=self._rating(row) if held else None,
-            is_first_session=slot.is_first_session,
+            is_first_session=slot.is_first,
         )
 
-    def _finish(self, row: Row, session: str, event: SessionEvent) -> SessionEvent:
-        """With its id, and legal: what the pipeline would refuse is refused here, with its row."""
+    def _legal(self, row: Row, event: SessionEvent) -> SessionEvent:
+        """What the pipeline would refuse is refused here, where its row is known."""
         try:
-            event = self._ids.give(session, event)
             check_event(event, recorded_at=event.occurred_at)
         except IllegalEvent as error:
             raise InvalidInput(f"{self._table.path}: row {row.line}: {error}") from None
@@ -222,21 +250,23 @@ class _EventIds:
     made of ":<start of the slot in ms>:<tutor id>" too.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
         self._name = name
         self._facts: dict[str, int] = {}
         """Event id -> hash of what it says."""
 
-    def give(self, session: str, event: SessionEvent) -> SessionEvent:
-        """Raises IllegalEvent when another row says something else of the same slot and instant."""
-        parts = ("event", session, event.event_type.value, str(event.occurred_at))
-        slot = (str(event.scheduled_start), event.tutor_id)
-        fact = hash((*slot, event.initiator, event.new_start))
-        for candidate in (parts, (*parts, *slot)):
+    def give(
+        self, row: Row, slot: _Slot, event_type: EventType, at: int, says: tuple[object, ...] = ()
+    ) -> str:
+        """Raises InvalidInput when another row says something else of this slot and instant."""
+        parts = ("event", slot.session, event_type.value, str(at))
+        fact = hash((slot.start, slot.tutor_id, says))
+        for candidate in (parts, (*parts, str(slot.start), slot.tutor_id)):
             event_id = derived_id(self._name, *candidate)
             if self._facts.setdefault(event_id, fact) == fact:
-                return replace(event, event_id=event_id)
-        raise IllegalEvent(
-            f"contradicts an earlier row: session {session!r} was {event.event_type} at the same"
-            " instant by someone else or to another time"
+                return event_id
+        raise InvalidInput(
+            f"{self._path}: row {row.line}: an earlier row says that the same slot was {event_type}"
+            " at the same instant, but by someone else or to another time"
         )

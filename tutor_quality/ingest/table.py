@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zlib import error as ZlibError  # noqa: N812 - it is a class
 
 from tutor_quality.errors import InvalidInput
 from tutor_quality.ingest.cells import Unparsable
 from tutor_quality.ingest.mapping import Cell, Const
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 T = TypeVar("T")
 
@@ -60,9 +63,7 @@ class Table:
 
         return read
 
-    def optional(
-        self, cell: Cell | None, parse: Callable[[str], T]
-    ) -> Callable[[Row], T | None]:
+    def optional(self, cell: Cell | None, parse: Callable[[str], T]) -> Callable[[Row], T | None]:
         """The same, but None for every row when the mapping does not name the role."""
         return _nothing if cell is None else self.reader(cell, parse)
 
@@ -101,11 +102,11 @@ def open_table(path: Path) -> Iterator[Table]:
 def _open(path: Path) -> TextIOWrapper:
     with path.open("rb") as file:
         packed = file.read(2) == GZIP_MAGIC
-    binary = gzip.open(path) if packed else path.open("rb")
-    return TextIOWrapper(binary, "utf-8-sig", newline="")  # type: ignore[arg-type]
+    opener = gzip.open if packed else open
+    return TextIOWrapper(opener(path, "rb"), "utf-8-sig", newline="")
 
 
-def _header(path: Path, reader: "csv._reader") -> list[str]:
+def _header(path: Path, reader: "Reader") -> list[str]:
     try:
         header = next(reader, [])
     except csv.Error as error:
@@ -115,7 +116,7 @@ def _header(path: Path, reader: "csv._reader") -> list[str]:
     return header
 
 
-def _rows(path: Path, reader: "csv._reader", width: int) -> Iterator[Row]:
+def _rows(path: Path, reader: "Reader", width: int) -> Iterator[Row]:
     line = 2
     try:
         for cells in reader:
