@@ -7,7 +7,7 @@ when their rows are there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import aiokafka
@@ -52,6 +52,8 @@ class LogRecovery(Recovery):  # type: ignore[misc]  # faust ships no types
 class LogTables(TableManager):  # type: ignore[misc]
     """Puts `LogRecovery` in the place of upstream's recovery."""
 
+    _recovery: Recovery | None
+
     @property
     def recovery(self) -> Recovery:
         if self._recovery is None:
@@ -74,7 +76,7 @@ class LogReader:
 
     async def read(
         self,
-        stretches: dict[int, tuple[int, int | None]],
+        stretches: Mapping[int, tuple[int, int | None]],
         take: Callable[[int, list[Any]], None],
     ) -> dict[int, int]:
         """Hand over the records of {partition: (from, to)}; to None = the end as of now.
@@ -97,7 +99,7 @@ class LogReader:
         return reached
 
     async def _assign(
-        self, consumer: Any, stretches: dict[int, tuple[int, int | None]]
+        self, consumer: Any, stretches: Mapping[int, tuple[int, int | None]]
     ) -> dict[Any, int]:
         partitions = self._partitions(stretches)
         consumer.assign(partitions)

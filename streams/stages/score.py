@@ -231,7 +231,7 @@ def score_agent(app: Any, stage: ScoreStage) -> None:
         ),
     )
 
-    @app.agent(source)
+    @app.agent(source)  # type: ignore[untyped-decorator]  # faust ships no types
     async def fold_session_events(stream: faust.StreamT[bytes]) -> None:
         async for event in stream.noack().events():
             await stage.put(Delivery(event))

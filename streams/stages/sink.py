@@ -120,7 +120,7 @@ def sink_agent(app: Any, stage: SinkStage) -> None:
         ),
     )
 
-    @app.agent(source)
+    @app.agent(source)  # type: ignore[untyped-decorator]  # faust ships no types
     async def write_to_postgres(stream: faust.StreamT[bytes]) -> None:
         async for event in stream.noack().events():
             await stage.put(Delivery(event))
