@@ -7,6 +7,7 @@ import faust
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
+from streams.groups import group_of
 from streams.partitions import Assignment, Stage
 from streams.protocol import PoisonLimit
 from streams.recovery import LogTables
@@ -37,11 +38,6 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust ships no types
 
     async def restore(self, assigned: Assignment) -> None:
         await self.stage.restore({(topic, partition) for topic, partition in assigned})
-
-
-def group_of(stage: str, generation: int) -> str:
-    """The consumer group of a stage; a new generation of the input begins with a new group."""
-    return f"{stage}-g{generation}"
 
 
 def app_for(stage: str, settings: Settings) -> StageApp:

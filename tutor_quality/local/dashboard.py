@@ -100,7 +100,7 @@ async def _alone(folder: Path) -> AsyncIterator[None]:
     """Two stacks of one checkout must not build at the same time."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        while not _lock(descriptor):
+        while not _lock(descriptor):  # noqa: ASYNC110 - another process holds it
             await asyncio.sleep(LOCK_POLL_SECONDS)
         yield
     finally:

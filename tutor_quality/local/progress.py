@@ -24,6 +24,9 @@ class Display(Protocol):
 
     def say(self, line: str) -> None: ...
 
+    def rest(self) -> None:
+        """Nothing moves from now on."""
+
 
 class PlainStep:
     """Only the note is kept, for the line at the end."""
@@ -53,6 +56,9 @@ class PlainDisplay:
     def say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def rest(self) -> None:
+        """Nothing ever moved."""
+
 
 class MovingStep:
     def __init__(self, progress: Progress, task: TaskID, about: str) -> None:
@@ -79,6 +85,9 @@ class MovingDisplay:
 
     def say(self, line: str) -> None:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def rest(self) -> None:
+        self._progress.stop()
 
 
 @contextmanager

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.admin import apply_topics
+from streams.groups import group_of
 from tutor_quality.errors import ConfigurationError
 from tutor_quality.local import dashboard, kafka, ports, postgres
 from tutor_quality.local.connections import Connections, connections
+from tutor_quality.local.groups import STAGES, Groups
 from tutor_quality.local.home import Home, Identity, Run
 from tutor_quality.local.programs import Program
 from tutor_quality.local.progress import Display
-from tutor_quality.local.stages import STAGES, Stage
 from tutor_quality.local.supervisor import Part, Supervisor, stop_survivors
 from tutor_quality.settings import Settings
 from tutor_quality.storage.migrate import upgrade
@@ -161,12 +162,12 @@ class Stack:
                     f"{self._home.logs / 'dashboard.log'}. Everything else works."
                 )
 
-    async def _start_stage(self, stage: Stage) -> None:
-        with self._display.step(f"Stage {stage.name}"):
-            lags = stage.lags(self.connections.kafka_bootstrap)
-            group = stage.group(self._settings.topic_generation)
-            program = self._python(stage.name, "streams", stage.name)
-            await self._supervisor.start(Part(program, lambda: lags.has_members(group)))
+    async def _start_stage(self, stage: str) -> None:
+        with self._display.step(f"Stage {stage}"):
+            groups = Groups(self.connections.kafka_bootstrap)
+            group = group_of(stage, self._settings.topic_generation)
+            program = self._python(stage, "streams", stage)
+            await self._supervisor.start(Part(program, lambda: groups.has_members(group)))
 
     async def _start_api(self) -> None:
         with self._display.step("API"):
@@ -262,11 +263,14 @@ class Stack:
 
 
 async def run(
-    settings: Settings, content: Content, display: Display, ready: Callable[[Connections], None]
+    settings: Settings,
+    content: Content,
+    display: Display,
+    ready: Callable[[Connections], Awaitable[None]],
 ) -> None:
     """Runs the stack until a signal ends it; call it on the main thread.
 
-    `ready` is called once everything answers. Raises ConfigurationError if another stack runs
+    `ready` is awaited once everything answers. Raises ConfigurationError if another stack runs
     in the data folder or a part cannot start; nothing is left running then.
     """
     home = Home(settings.data_dir)
@@ -276,7 +280,8 @@ async def run(
         stopping = _stop_signals(stack.kill)
         try:
             if await _unless(stopping, stack.start()):
-                ready(stack.connections)
+                display.rest()
+                await ready(stack.connections)
                 await stopping.wait()
             display.say("Stopping…")
         finally:

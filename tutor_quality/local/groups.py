@@ -1,4 +1,4 @@
-"""How far consumer groups are behind their topics."""
+"""The stages as Kafka sees them: consumer groups, and how far they are behind."""
 
 from collections.abc import Iterable
 
@@ -10,18 +10,25 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from schemas.topics import CATALOGUE, SCORE_CHANGELOG
 from tutor_quality.errors import TransientFailure
 
 TIMEOUT_SECONDS = 10.0
+STAGES = ("score", "sink")
 
 
-class Lags:
+def inputs(stage: str) -> list[str]:
+    """Topics that a stage's group consumes; its own changelog is state, not input."""
+    return [t.name for t in CATALOGUE if stage in t.readers and t is not SCORE_CHANGELOG]
+
+
+class Groups:
     """Asks one broker; makes one connection and keeps it. Raises TransientFailure if it is away."""
 
     def __init__(self, bootstrap: str) -> None:
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
-    def of(self, group: str, topics: Iterable[str]) -> int:
+    def lag(self, group: str, topics: Iterable[str]) -> int:
         """Records of `topics` between the group's committed offsets and the ends.
 
         Where nothing is committed yet, all records count.
