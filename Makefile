@@ -25,6 +25,7 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.kafka.yml
 
 format: setup ## rewrite to our format
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ from tutor_quality.errors import TutorQualityError
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "start everything and print the address"),
     "down": ("down", "stop it"),
+    "migrate": ("migrate", "bring external parts to this version"),
     "status": ("status", "what runs, and how far it is"),
     "doctor": ("doctor", "whether this machine can run it, and how to mend what is wrong"),
 }

@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def doctor(json: Annotated[bool, typer.Option(help="for programs")] = False) -> None:
-    """Check Python, disk, memory, ports, Java, Kafka, Postgres and Node; exit code 1 if one fails."""
+    """Check all that the stack needs; exit code 1 if something is missing."""
     checks = []
     for check in check_machine(Settings()):
         checks.append(check)

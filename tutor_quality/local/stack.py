@@ -6,8 +6,6 @@ import os
 import signal
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,7 +173,7 @@ class Stack:
             self._run.api_url = f"http://{self._settings.api_host}:{port}"
             self._remember()
             program = self._python("api", "api")
-            await self._supervisor.start(Part(program, answers_http(self._run.api_url)))
+            await self._supervisor.start(Part(program, _answers(self._run.api_url)))
 
     async def _fill(self) -> None:
         if self._content.empty:
@@ -300,19 +298,8 @@ async def together(*steps: Awaitable[None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def answers_http(url: str) -> Callable[[], bool]:
-    """Whether a server there answers at all, be it with a refusal."""
-
-    def answers() -> bool:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - our own address
-        except urllib.error.HTTPError as refusal:
-            refusal.close()
-        except OSError:
-            return False
-        return True
-
-    return answers
+def _answers(url: str) -> Callable[[], bool]:
+    return lambda: ports.answers_http(url)
 
 
 def _taken_over(home: Home, display: Display) -> Run:

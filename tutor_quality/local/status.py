@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from streams.groups import group_of
 from tutor_quality.errors import TransientFailure
+from tutor_quality.local import ports
 from tutor_quality.local.connections import connections
 from tutor_quality.local.groups import STAGES, Groups, inputs
 from tutor_quality.local.home import Home, Run
-from tutor_quality.local.stack import answers_http
 from tutor_quality.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
@@ -42,7 +42,7 @@ def status(settings: Settings) -> Status:
     known = connections(settings)
     run = Home(settings.data_dir).read_run()
     problems = [] if run.ready else ["the stack is still starting"]
-    if not answers_http(known.api_url)():
+    if not ports.answers_http(known.api_url):
         problems.append("the API does not answer")
     until = _applied_until(known.database_url, problems)
     lags = _lags(known.kafka_bootstrap, settings.topic_generation, problems)
