@@ -143,7 +143,7 @@ class Stack:
 
     async def _build_dashboard(self) -> None:
         """The stack is useful without it: the API then shows how to build it."""
-        if not dashboard.FOLDER.exists() or dashboard.is_current(dashboard.FOLDER):
+        if not dashboard.has_sources() or dashboard.is_current(dashboard.FOLDER):
             return
         with self._display.step("Dashboard"):
             try:
