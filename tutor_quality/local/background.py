@@ -41,7 +41,7 @@ def start(home: Home, arguments: Sequence[str]) -> None:
         process.wait()
         raise
     if process.returncode is not None:
-        raise ConfigurationError(_said(log, said_from))
+        raise ConfigurationError(f"it did not start:\n{_said(log, said_from)}")
     # The stack outlives us; Python must not complain that nobody waited for it.
     process.returncode = 0
 

@@ -128,7 +128,8 @@ class Stack:
                     raise Stopped
                 step.advance(done, total)
 
-            jars = await asyncio.to_thread(kafka.fetch, cache, progress)
+            mirror = self._settings.maven_repository
+            jars = await asyncio.to_thread(kafka.fetch, cache, progress, repository=mirror)
         with self._display.step("Apache Kafka"):
             self._broker = self._a_broker(jars)
             await asyncio.to_thread(self._broker.prepare)
