@@ -40,7 +40,7 @@ def up(
         background.start(home, _arguments(content))
         asyncio.run(_announce(console, home, connections(settings)))
         return
-    _log_to(background.log_file(home), settings.log_level)
+    _log_to(home.logs / "supervisor.log", settings.log_level)
     with display(console) as shown:
         asyncio.run(
             stack.run(settings, content, shown, lambda known: _announce(console, home, known))

@@ -22,7 +22,7 @@ def start(home: Home, arguments: Sequence[str]) -> None:
 
     Raises ConfigurationError with what it said if it ends before.
     """
-    log = log_file(home)
+    log = home.logs / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         said_from = output.tell()
@@ -41,7 +41,7 @@ def start(home: Home, arguments: Sequence[str]) -> None:
         process.wait()
         raise
     if process.returncode is not None:
-        raise ConfigurationError(_said(log, said_from))
+        raise ConfigurationError(f"it did not start:\n{_said(log, said_from)}")
     # The stack outlives us; Python must not complain that nobody waited for it.
     process.returncode = 0
 
@@ -58,10 +58,6 @@ def stop(home: Home) -> bool:
         run.forget_processes()
         home.write_run(run)
     return bool(left) or supervisor is not None
-
-
-def log_file(home: Home) -> Path:
-    return home.logs / "supervisor.log"
 
 
 def _wait(home: Home, process: subprocess.Popen[bytes]) -> None:

@@ -41,6 +41,11 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def has_sources() -> bool:
+    """False in an image, where only what was built is there."""
+    return (FOLDER / "package.json").exists()
+
+
 def is_current(folder: Path) -> bool:
     stamp = folder / "dist" / ".stamp"
     return stamp.exists() and stamp.read_text() == fingerprint(folder)

@@ -128,7 +128,8 @@ class Stack:
                     raise Stopped
                 step.advance(done, total)
 
-            jars = await asyncio.to_thread(kafka.fetch, cache, progress)
+            mirror = self._settings.maven_repository
+            jars = await asyncio.to_thread(kafka.fetch, cache, progress, repository=mirror)
         with self._display.step("Apache Kafka"):
             self._broker = self._a_broker(jars)
             await asyncio.to_thread(self._broker.prepare)
@@ -143,7 +144,7 @@ class Stack:
 
     async def _build_dashboard(self) -> None:
         """The stack is useful without it: the API then shows how to build it."""
-        if not dashboard.FOLDER.exists() or dashboard.is_current(dashboard.FOLDER):
+        if not dashboard.has_sources() or dashboard.is_current(dashboard.FOLDER):
             return
         with self._display.step("Dashboard"):
             try:
