@@ -25,6 +25,7 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/tq schemas check
 
 format: setup ## rewrite to our format
 	$(BIN)/ruff format .

@@ -10,7 +10,10 @@ import sys
 
 from tutor_quality.errors import TutorQualityError
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "schemas": ("schemas", "the released schemas, and whether they are compatible"),
+    "topics": ("topics", "the catalogue of topics, and how the broker differs from it"),
+}
 """Name -> (module in this package, one line of help)."""
 
 FAILED = 1
