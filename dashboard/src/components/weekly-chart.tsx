@@ -7,7 +7,7 @@ import type { TrendWeek } from '@/lib/api-types';
 import { formatCount, formatDay, formatPercent } from '@/lib/format';
 import classes from './weekly-chart.module.css';
 
-const CHART_HEIGHT = 244;
+const CHART_HEIGHT = 264;
 const WeeklyLines = lazy(() => import('./weekly-lines'));
 
 interface WeeklyChartProps {
@@ -32,7 +32,7 @@ export function WeeklyChart({ weeks, threshold, className }: WeeklyChartProps) {
   return (
     <Panel
       title="Reschedule rate by week"
-      note="Moved or cancelled by tutors, of all sessions with an outcome"
+      note={`Moved or cancelled by the tutor; dashed: the threshold of ${threshold}%`}
       actions={toggle}
       className={className}
     >

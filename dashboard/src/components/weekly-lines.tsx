@@ -6,7 +6,7 @@ import { formatCount, formatDay, formatPercent } from '@/lib/format';
 import classes from './weekly-chart.module.css';
 
 const SYNC = 'weekly';
-const Y_AXIS = { width: 44, tickMargin: 6 };
+const Y_AXIS = { width: 40, tickMargin: 4 };
 
 export default function WeeklyLines({
   weeks,
@@ -17,11 +17,11 @@ export default function WeeklyLines({
 }) {
   const isAnimationActive = !useReducedMotion();
   const data = weeks.map((week) => ({ ...week, label: formatDay(week.week) }));
-  const highest = Math.max(threshold, ...weeks.map((week) => week.rate ?? 0));
+  const ticks = percentTicks(Math.max(threshold, ...weeks.map((week) => week.rate ?? 0)));
   return (
     <div role="img" aria-label={describe(weeks, threshold)}>
       <LineChart
-        h={160}
+        h={180}
         data={data}
         dataKey="label"
         series={[{ name: 'rate', label: 'Rate', color: 'var(--accent)' }]}
@@ -30,19 +30,16 @@ export default function WeeklyLines({
         strokeWidth={2}
         dotProps={{ r: 2.5 }}
         withXAxis={false}
-        gridAxis="y"
+        gridAxis="x"
         tickLine="none"
         valueFormatter={(value) => formatPercent(value)}
-        yAxisProps={{ ...Y_AXIS, domain: [0, Math.ceil((highest * 1.15) / 5) * 5] }}
-        referenceLines={[
-          {
-            y: threshold,
-            color: 'var(--high)',
-            label: `Threshold ${threshold}%`,
-            labelPosition: 'insideTopRight',
-            strokeDasharray: '4 4',
-          },
-        ]}
+        yAxisProps={{
+          ...Y_AXIS,
+          domain: [0, ticks.at(-1) ?? 100],
+          ticks,
+          tickFormatter: (value: number) => formatPercent(value, 0),
+        }}
+        referenceLines={[{ y: threshold, color: 'var(--high)', strokeDasharray: '5 4' }]}
         lineChartProps={{ syncId: SYNC }}
         lineProps={{ isAnimationActive }}
       />
@@ -62,6 +59,13 @@ export default function WeeklyLines({
       />
     </div>
   );
+}
+
+/** From 0 to above `highest`, in steps that leave at most six. */
+function percentTicks(highest: number): number[] {
+  const step = [5, 10, 20].find((candidate) => highest < candidate * 5) ?? 25;
+  const count = Math.floor(highest / step) + 2;
+  return Array.from({ length: count }, (_, index) => index * step);
 }
 
 function describe(weeks: TrendWeek[], threshold: number): string {

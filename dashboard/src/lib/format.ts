@@ -63,8 +63,10 @@ export function windowWords(window: Window): string {
   return WINDOW_WORDS[window];
 }
 
+/** "7 and 30 days". */
 export function windowList(windows: readonly Window[]): string {
-  return new Intl.ListFormat(LOCALE).format(windows.map(windowWords));
+  const days = windows.map((window) => window.slice(0, -1));
+  return `${new Intl.ListFormat(LOCALE).format(days)} days`;
 }
 
 const EVIDENCE_WORDS: Record<Evidence, string> = {

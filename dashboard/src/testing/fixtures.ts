@@ -18,7 +18,26 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 const FIRST = ['Ada', 'Bruno', 'Chen', 'Dalia', 'Emeka', 'Freya', 'Goran', 'Hana', 'Ivo', 'Jun'];
-const LAST = ['Adeyemi', 'Brandt', 'Costa', 'Dimitrov', 'Eriksen', 'Fischer', 'García', 'Haddad'];
+const LAST = [
+  'Adeyemi',
+  'Brandt',
+  'Costa',
+  'Dimitrov',
+  'Eriksen',
+  'Fischer',
+  'García',
+  'Haddad',
+  'Ibrahim',
+  'Jansen',
+  'Kovač',
+  'Lindqvist',
+  'Moreau',
+  'Nakamura',
+  'Okafor',
+  'Petrov',
+  'Quinn',
+  'Rossi',
+];
 const REASONS = ['illness', 'schedule_conflict', 'technical_problem', 'personal'];
 
 export function tutorId(index: number): string {
@@ -286,10 +305,8 @@ export function aPipeline(now: number): Pipeline {
       total: 7,
       by_reason: { from_the_future: 4, undecodable: 2, unknown_schema: 1 },
     },
-    sink: [0, 1, 2, 3].map((partition) => ({
-      topic: 'tutoring.tutors.score.v1',
-      partition,
-      next_offset: 48_110 + partition * 97,
-    })),
+    sink: ['tutoring.sessions.lifecycle.v1', 'tutoring.tutors.score.v1'].flatMap((topic) =>
+      [0, 1, 2, 3].map((partition) => ({ topic, partition, next_offset: 48_110 + partition * 97 })),
+    ),
   };
 }

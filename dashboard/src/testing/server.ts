@@ -5,7 +5,13 @@ import { createFakeApi } from '@/testing/fake-api';
 /** The instant at which the fixtures of tests live. */
 export const NOW = Date.parse('2025-03-12T09:30:00Z');
 
-const api = createFakeApi(() => NOW);
+let api = createFakeApi(() => NOW);
+
+/** Forgets what a test wrote. */
+export function resetServer(): void {
+  api = createFakeApi(() => NOW);
+  server.resetHandlers();
+}
 
 export const server = setupServer(
   http.all('/api/*', ({ request }) => {

@@ -3,7 +3,7 @@ import { cleanup } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import { setLiveStatus } from '@/lib/live-status';
 import { FakeEventSource } from '@/testing/fake-event-source';
-import { server } from '@/testing/server';
+import { resetServer, server } from '@/testing/server';
 
 // What jsdom lacks and Mantine asks for.
 class NoResizeObserver implements ResizeObserver {
@@ -27,7 +27,7 @@ window.matchMedia = (media: string): MediaQueryList =>
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }));
 afterEach(() => {
   cleanup();
-  server.resetHandlers();
+  resetServer();
   FakeEventSource.opened = [];
   setLiveStatus('connecting');
 });

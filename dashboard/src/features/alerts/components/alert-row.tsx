@@ -8,9 +8,10 @@ import {
   type TablerIcon,
 } from '@tabler/icons-react';
 import { Link } from '@tanstack/react-router';
+import { EvidenceWord } from '@/components/risk';
 import { Time } from '@/components/time';
 import type { Alert } from '@/lib/api-types';
-import { codeWords, evidenceSentence, windowList } from '@/lib/format';
+import { codeWords, windowList } from '@/lib/format';
 import classes from './alerts.module.css';
 
 interface Kind {
@@ -41,7 +42,7 @@ export function AlertRow({ alert, onAcknowledge }: { alert: Alert; onAcknowledge
           </Link>{' '}
           {says}
         </div>
-        <div className={classes.note}>{details(alert)}</div>
+        <Details alert={alert} />
       </div>
       <div className={classes.when}>
         <Time value={alert.occurred_at} />
@@ -79,7 +80,11 @@ function kindOf(alert: Alert): Kind {
   );
 }
 
-function details({ reasons, evidence }: Alert): string {
-  const where = reasons.length > 0 ? `Above the threshold over ${windowList(reasons)}. ` : '';
-  return `${where}${evidence ? evidenceSentence(evidence) : ''}`;
+function Details({ alert: { reasons, evidence } }: { alert: Alert }) {
+  if (reasons.length === 0) return null;
+  return (
+    <div className={classes.note}>
+      Above the threshold over {windowList(reasons)} · <EvidenceWord evidence={evidence} />
+    </div>
+  );
 }

@@ -8,7 +8,10 @@ import classes from './overview.module.css';
 export function Distribution({ bands, threshold }: { bands: RateBand[]; threshold: number }) {
   const tallest = Math.max(1, ...bands.map((band) => band.tutors));
   return (
-    <Panel title="Tutors by 30-day rate" note={`Darker: above the threshold of ${threshold}%`}>
+    <Panel
+      title="Tutors by 30-day rate"
+      note={`Percent of sessions; red: from the threshold of ${threshold}% up`}
+    >
       {bands.every((band) => band.tutors === 0) ? (
         <Empty title="No tutor has a rate yet" />
       ) : (
@@ -23,7 +26,7 @@ export function Distribution({ bands, threshold }: { bands: RateBand[]; threshol
               />
               <span className={classes.bandLabel} title={bandTitle(band)}>
                 {band.from}
-                {band.to < 100 ? `–${band.to}` : '+'}%
+                <span className={classes.bandTo}>{band.to < 100 ? `–${band.to}` : '+'}</span>
               </span>
             </li>
           ))}

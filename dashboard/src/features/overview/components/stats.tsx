@@ -22,7 +22,7 @@ export function Stats({ overview }: { overview: Overview }) {
         value={formatCount(tutors.warning)}
         link={{ to: '/tutors', search: { risk: 'warning' } }}
       >
-        highest rate below {threshold}%, not by much
+        no rate above {threshold}% yet
       </Stat>
       <Stat
         label="Reschedule rate, 30 days"

@@ -1,7 +1,7 @@
 import { IconCircleCheck, IconClockExclamation, IconHistory } from '@tabler/icons-react';
 import { Panel } from '@/components/panel';
+import { ScrollTable } from '@/components/scroll-table';
 import { Empty } from '@/components/states';
-import table from '@/components/table.module.css';
 import { Time } from '@/components/time';
 import type { PartitionHealth } from '@/lib/api-types';
 import { formatCount, formatDuration } from '@/lib/format';
@@ -14,44 +14,42 @@ export function Partitions({ partitions }: { partitions: PartitionHealth[] }) {
       {partitions.length === 0 ? (
         <Empty title="No progress was reported yet" />
       ) : (
-        <div className={table.scroll}>
-          <table className={table.table}>
-            <thead>
-              <tr>
-                <th scope="col">Partition</th>
-                <th scope="col">State</th>
-                <th scope="col" data-align="right">
-                  Lag
-                </th>
-                <th scope="col" data-align="right" data-optional>
-                  Applied offset
-                </th>
-                <th scope="col" data-align="right">
-                  Complete up to
-                </th>
+        <ScrollTable label="Partitions">
+          <thead>
+            <tr>
+              <th scope="col">Partition</th>
+              <th scope="col">State</th>
+              <th scope="col" data-align="right">
+                Lag
+              </th>
+              <th scope="col" data-align="right" data-optional>
+                Applied offset
+              </th>
+              <th scope="col" data-align="right">
+                Complete up to
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {partitions.map((partition) => (
+              <tr key={partition.partition}>
+                <td>{partition.partition}</td>
+                <td>
+                  <State partition={partition} />
+                </td>
+                <td data-align="right">
+                  {partition.live ? formatDuration(partition.lag_seconds) : '–'}
+                </td>
+                <td data-align="right" data-optional>
+                  {formatCount(partition.applied_offset)}
+                </td>
+                <td data-align="right">
+                  <Time value={partition.applied_until} />
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {partitions.map((partition) => (
-                <tr key={partition.partition}>
-                  <td>{partition.partition}</td>
-                  <td>
-                    <State partition={partition} />
-                  </td>
-                  <td data-align="right">
-                    {partition.live ? formatDuration(partition.lag_seconds) : '–'}
-                  </td>
-                  <td data-align="right" data-optional>
-                    {formatCount(partition.applied_offset)}
-                  </td>
-                  <td data-align="right">
-                    <Time value={partition.applied_until} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+          </tbody>
+        </ScrollTable>
       )}
     </Panel>
   );

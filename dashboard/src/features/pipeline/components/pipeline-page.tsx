@@ -5,6 +5,7 @@ import { Empty, Loaded } from '@/components/states';
 import table from '@/components/table.module.css';
 import { Time } from '@/components/time';
 import { Partitions } from '@/features/pipeline/components/partitions';
+import { Sink } from '@/features/pipeline/components/sink';
 import { Summary } from '@/features/pipeline/components/summary';
 import type { Pipeline } from '@/lib/api-types';
 import { codeWords, formatCount } from '@/lib/format';
@@ -57,41 +58,6 @@ function DeadLetters({ byReason }: { byReason: Record<string, number> }) {
             ))}
           </tbody>
         </table>
-      )}
-    </Panel>
-  );
-}
-
-function Sink({ positions }: { positions: Pipeline['sink'] }) {
-  return (
-    <Panel title="Written to the database" note="Next offset of each topic's partition" flush>
-      {positions.length === 0 ? (
-        <Empty title="Nothing was written yet" />
-      ) : (
-        <div className={table.scroll}>
-          <table className={table.table}>
-            <thead>
-              <tr>
-                <th scope="col">Topic</th>
-                <th scope="col" data-align="right">
-                  Partition
-                </th>
-                <th scope="col" data-align="right">
-                  Next offset
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {positions.map(({ topic, partition, next_offset }) => (
-                <tr key={`${topic} ${partition}`}>
-                  <td className={classes.topic}>{topic}</td>
-                  <td data-align="right">{partition}</td>
-                  <td data-align="right">{formatCount(next_offset)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
       )}
     </Panel>
   );

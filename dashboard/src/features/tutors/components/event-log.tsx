@@ -1,6 +1,7 @@
 import { Button, Skeleton } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Panel } from '@/components/panel';
+import { ScrollTable } from '@/components/scroll-table';
 import { Empty, Failure } from '@/components/states';
 import table from '@/components/table.module.css';
 import { Time } from '@/components/time';
@@ -42,38 +43,36 @@ export function EventLog({ tutorId }: { tutorId: string }) {
 
 function EventTable({ events }: { events: SessionEvent[] }) {
   return (
-    <div className={table.scroll}>
-      <table className={table.table}>
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">What</th>
-            <th scope="col" data-optional>
-              Session at
-            </th>
-            <th scope="col" data-optional>
-              Student
-            </th>
+    <ScrollTable label="Events">
+      <thead>
+        <tr>
+          <th scope="col">When</th>
+          <th scope="col">What</th>
+          <th scope="col" data-optional>
+            Session at
+          </th>
+          <th scope="col" data-optional>
+            Student
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {events.map((event) => (
+          <tr key={event.event_id}>
+            <td>
+              <Time value={event.occurred_at} />
+            </td>
+            <td data-wrap>{whatHappened(event)}</td>
+            <td data-optional>
+              <Time value={event.scheduled_start} />
+            </td>
+            <td data-optional className={table.muted}>
+              {event.student_id}
+            </td>
           </tr>
-        </thead>
-        <tbody>
-          {events.map((event) => (
-            <tr key={event.event_id}>
-              <td>
-                <Time value={event.occurred_at} />
-              </td>
-              <td data-wrap>{whatHappened(event)}</td>
-              <td data-optional>
-                <Time value={event.scheduled_start} />
-              </td>
-              <td data-optional className={table.muted}>
-                {event.student_id}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </ScrollTable>
   );
 }
 

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Panel } from '@/components/panel';
+import { ScrollTable } from '@/components/scroll-table';
 import { Empty } from '@/components/states';
 import table from '@/components/table.module.css';
 import { Time } from '@/components/time';
@@ -17,31 +18,29 @@ export function Reschedules({ reschedules }: { reschedules: Reschedule[] }) {
       {reschedules.length === 0 ? (
         <Empty title="None in this time" />
       ) : (
-        <div className={table.scroll}>
-          <table className={table.table}>
-            <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">By</th>
-                <th scope="col" data-optional>
-                  Session was at
-                </th>
-                <th scope="col">Moved to</th>
-                <th scope="col" data-align="right">
-                  Notice
-                </th>
-                <th scope="col" data-optional>
-                  Reason
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((reschedule) => (
-                <Row key={reschedule.id} reschedule={reschedule} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <ScrollTable label="Reschedules">
+          <thead>
+            <tr>
+              <th scope="col">When</th>
+              <th scope="col">By</th>
+              <th scope="col" data-optional>
+                Session was at
+              </th>
+              <th scope="col">Moved to</th>
+              <th scope="col" data-align="right">
+                Notice
+              </th>
+              <th scope="col" data-optional>
+                Reason
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((reschedule) => (
+              <Row key={reschedule.id} reschedule={reschedule} />
+            ))}
+          </tbody>
+        </ScrollTable>
       )}
       {!all && reschedules.length > SHOWN_AT_FIRST && (
         <div className={table.more}>

@@ -13,16 +13,16 @@ export function Statistics({ statistics }: { statistics: TutorStatistics }) {
     ['Booked ahead', formatCount(statistics.open_slots)],
   ];
   return (
-    <section aria-label="Other figures of the last 30 days">
-      <dl className={classes.facts}>
+    <section className={classes.facts} aria-label="Other figures of the last 30 days">
+      <dl className={classes.factList}>
         {facts.map(([name, value]) => (
           <div key={name} className={classes.fact}>
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>
         ))}
-        <div className={classes.factsNote}>Last 30 days. They do not set the flag.</div>
       </dl>
+      <span className={classes.factsNote}>Last 30 days. They do not set the flag.</span>
     </section>
   );
 }

@@ -5,7 +5,7 @@ import type { RefObject } from 'react';
 export function useRowKeys(rows: RefObject<HTMLElement | null>): void {
   const move = (step: 1 | -1) => {
     const links = [...(rows.current?.querySelectorAll<HTMLElement>('[data-row-link]') ?? [])];
-    const focused = links.findIndex((link) => link === document.activeElement);
+    const focused = links.findIndex((link) => link.matches(':focus'));
     const next = focused === -1 ? 0 : Math.min(Math.max(focused + step, 0), links.length - 1);
     links[next]?.focus();
   };
