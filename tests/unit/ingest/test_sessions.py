@@ -11,6 +11,7 @@ from tests.unit.ingest.files import CSV, MAPPING, a_file, sessions_of
 from tutor_quality.domain.sessions import EventType, InitiatorName
 from tutor_quality.errors import InvalidInput
 from tutor_quality.ingest.mapping import load_sessions_mapping
+from tutor_quality.ingest.people import tutor_profiles
 from tutor_quality.ingest.sessions import read_sessions
 
 NAMESPACE = uuid5(NAMESPACE_DNS, "tutor-quality")
@@ -57,11 +58,12 @@ def test_a_uuid_stays_in_lower_case(tmp_path: Path) -> None:
     tutor = "7A1F0000-0000-4000-8000-00000000000B"
     file = sessions_of(tmp_path, csv=one_row(teacher=tutor))
     assert file.rows[0].scheduled.tutor_id == tutor.lower()
-    assert list(file.people.tutor_profiles()) == []
+    assert list(tutor_profiles(file.people.tutors.values())) == []
 
 
 def test_the_original_ids_become_names_and_external_ids(tmp_path: Path) -> None:
-    profiles = {p["name"]: p for p in sessions_of(tmp_path).people.tutor_profiles()}
+    tutors = sessions_of(tmp_path).people.tutors.values()
+    profiles = {profile["name"]: profile for profile in tutor_profiles(tutors)}
     assert set(profiles) == {"anna", "dora"}
     assert profiles["anna"]["external_id"] == "anna"
     assert profiles["anna"]["updated_at"] == JAN_1_10H
@@ -70,7 +72,7 @@ def test_the_original_ids_become_names_and_external_ids(tmp_path: Path) -> None:
 def test_a_name_column_is_shown_instead_of_the_id(tmp_path: Path) -> None:
     mapping = MAPPING.replace("tutor_id: teacher", "tutor_id: teacher\n  tutor_name: who")
     people = sessions_of(tmp_path, csv=one_row(who="Anna Berg"), mapping=mapping).people
-    (profile,) = people.tutor_profiles()
+    (profile,) = tutor_profiles(people.tutors.values())
     assert (profile["name"], profile["external_id"]) == ("Anna Berg", "anna")
 
 
