@@ -14,7 +14,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from schemas.topics import CATALOGUE, LIFECYCLE, SCORE_CHANGELOG
+from schemas.topics import CATALOGUE, LIFECYCLE
 from tutor_quality.errors import TransientFailure
 
 Place = tuple[str, int]
@@ -24,6 +24,8 @@ LOOK_SECONDS = 0.2
 REQUEST_SECONDS = 30.0
 ROUNDS = 2
 """A stage may answer to what another one wrote: the ends are looked at twice."""
+
+SUNK = frozenset(topic.name for topic in CATALOGUE if "sink" in topic.readers)
 
 
 class Log:
@@ -46,11 +48,12 @@ class Log:
         except KafkaException as error:
             raise TransientFailure(f"Kafka does not answer: {error}") from error
 
-    def committed(self) -> dict[str, dict[Place, int]]:
-        """By group that has members now."""
+    def committed(self, generation: int) -> dict[str, dict[Place, int]]:
+        """By stage that runs now: the name of its consumer group ends with the generation."""
         try:
             listed = self._admin.list_consumer_groups(states={ConsumerGroupState.STABLE}).result()
-            groups = [group.group_id for group in listed.valid]
+            ids = (group.group_id for group in listed.valid)
+            groups = [group for group in ids if group.endswith(f"-g{generation}")]
             return {group: self._committed(group) for group in groups}
         except KafkaException as error:
             raise TransientFailure(f"Kafka does not answer: {error}") from error
@@ -125,9 +128,8 @@ async def wait_until_written(
         ends = await asyncio.to_thread(log.ends)
 
         async def behind(ends: Mapping[Place, int] = ends) -> tuple[int, list[str]]:
-            groups = await asyncio.to_thread(log.committed)
+            groups = await asyncio.to_thread(log.committed, generation)
             sunk = (await applied(pool, generation)).sunk
-            wanted = {at: end for at, end in ends.items() if at[0] != SCORE_CHANGELOG.name and end}
             late = [
                 f"{group} is {ends[at] - offset} records behind in {at[0]}"
                 for group, offsets in groups.items()
@@ -136,8 +138,8 @@ async def wait_until_written(
             ]
             unwritten = [
                 f"the sink misses {end - sunk.get(at, 0)} records of {at[0]}"
-                for at, end in wanted.items()
-                if sunk.get(at, 0) < end
+                for at, end in ends.items()
+                if at[0] in SUNK and sunk.get(at, 0) < end
             ]
             return _fingerprint((groups, sunk)), late + unwritten
 

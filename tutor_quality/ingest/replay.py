@@ -45,8 +45,8 @@ class Dataset:
         return merged(person for people in self._people() for person in people.students.values())
 
     def _people(self) -> Iterator[People]:
-        for file in (*self.matches, *self.sessions):
-            yield file.people
+        yield from (file.people for file in self.matches)
+        yield from (file.people for file in self.sessions)
 
 
 def read_dataset(files: list[tuple[Path, AnyMapping]]) -> Dataset:
