@@ -16,6 +16,7 @@ from tutor_quality.settings import inherited_environment
 
 POLL_SECONDS = 0.02
 LOG_LINES = 30
+LOG_BYTES = 64_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,17 @@ class Program:
         """A user namespace forgets the death signal, so it is set inside of `wrapper`."""
         return [*self.wrapper, *death_signal(self.stop_signal), *self.argv]
 
-    def last_log_lines(self, count: int = LOG_LINES) -> str:
+    def log_end(self) -> int:
+        """Where the next line of the log will be."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def last_log_lines(self, start: int = 0, count: int = LOG_LINES) -> str:
+        """At most `count`, from the position `start` on: what came before is of an earlier run."""
         if not self.log.exists():
             return ""
-        lines = self.log.read_text(errors="replace").splitlines()
+        with self.log.open("rb") as file:
+            file.seek(max(start, self.log_end() - LOG_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
         return "\n".join(lines[-count:])
 
 
@@ -82,8 +90,9 @@ def stop(process: subprocess.Popen[bytes], sign: signal.Signals, patience_second
 
 def run_to_end(program: Program) -> None:
     """Raises ConfigurationError with the end of the log if the program fails."""
+    start = program.log_end()
     if spawn(program).wait() != 0:
-        raise ConfigurationError(f"{program.name} failed:\n{program.last_log_lines()}")
+        raise ConfigurationError(f"{program.name} failed:\n{program.last_log_lines(start)}")
 
 
 def wait_until(

@@ -91,6 +91,7 @@ class Child:
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._since = 0.0
+        self._log_start = 0
 
     @property
     def pid(self) -> int:
@@ -117,6 +118,7 @@ class Child:
             kill_group(self._process.pid)
 
     async def _launch(self) -> None:
+        self._log_start = self.part.program.log_end()
         self._process = await launch(self.part.program)
         self._since = time.monotonic()
         self._started(self)
@@ -150,7 +152,7 @@ class Child:
         program = self.part.program
         return (
             f"{program.name} ended with code {self._process.returncode}; "
-            f"the last lines of {program.log}:\n{program.last_log_lines()}"
+            f"the last lines of {program.log}:\n{program.last_log_lines(self._log_start)}"
         )
 
 
@@ -172,6 +174,7 @@ class Supervisor:
 
     async def run_to_end(self, program: Program) -> None:
         """Raises ConfigurationError with the end of its log if the program fails."""
+        start = program.log_end()
         process = await launch(program)
         self._tasks.add(process)
         self._note(program, process.pid)
@@ -184,7 +187,7 @@ class Supervisor:
             self._run.processes.pop(program.name, None)
             self._home.write_run(self._run)
         if code != 0:
-            raise ConfigurationError(f"{program.name} failed:\n{program.last_log_lines()}")
+            raise ConfigurationError(f"{program.name} failed:\n{program.last_log_lines(start)}")
 
     async def stop(self) -> None:
         """The last started first, one after the other."""
