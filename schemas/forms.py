@@ -236,8 +236,7 @@ def _text(name: str, value: object) -> str:
 
 def _uuid(name: str, text: str) -> str:
     lowered = text.lower()
-    # Some letters outside ASCII have a lower case inside it.
-    if not text.isascii() or UUID.match(lowered) is None:
+    if UUID.match(lowered) is None:
         raise UndecodableRecord(f"{name} is not a UUID of 36 characters")
     return lowered
 

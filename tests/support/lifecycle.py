@@ -3,12 +3,14 @@
 import json
 import random
 from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 
 NOON = 1_767_268_800_000
 """2026-01-01 12:00 UTC, ms."""
+TUTOR = "33333333-3333-4333-8333-33333333abcd"
 
 
 def random_event(rng: random.Random, at: int = NOON) -> SessionEvent:
@@ -45,6 +47,20 @@ CONTEXTS = (
     '{"lead_time_days": 12.5, "market_segment": "Online"}',
     json.dumps({"long": "x" * 8000}),
 )
+
+
+def an_event(**changes: Any) -> SessionEvent:
+    """A legal `scheduled`, recorded at NOON; other types need what they require."""
+    fields: dict[str, Any] = {
+        "event_id": "11111111-1111-4111-8111-111111111111",
+        "event_type": EventType.SCHEDULED,
+        "session_id": "22222222-2222-4222-8222-22222222abcd",
+        "tutor_id": TUTOR,
+        "student_id": "student-7",
+        "scheduled_start": NOON + 86_400_000,
+        "occurred_at": NOON,
+    }
+    return SessionEvent(**{**fields, **changes})
 
 
 def random_uuid(rng: random.Random) -> str:
