@@ -1,6 +1,7 @@
 """Which facts of a batch win, against the words of design/domain.md."""
 
 import random
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -17,35 +18,36 @@ def _opened_slot(fact: SessionEvent) -> tuple[str, int] | None:
     return None if fact.new_start is None else (fact.session_id, fact.new_start)
 
 
+def _order(fact: SessionEvent) -> tuple[int, str]:
+    return fact.occurred_at, fact.event_id
+
+
+def _booking_order(fact: SessionEvent) -> tuple[bool, int, str]:
+    return fact.event_type is EventType.SCHEDULED, *_order(fact)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_winners_are_the_greatest_of_their_slot(seed: int) -> None:
     rng = random.Random(seed)
     facts = some_facts(rng, 60)
     facts += rng.sample(facts, 10)
     won = winners(columns_of([(offset, 0, fact) for offset, fact in enumerate(facts)]))
-    outcomes: dict[tuple[str, int], SessionEvent] = {}
-    bookings: dict[tuple[str, int], list[SessionEvent]] = {}
-    for fact in sorted(facts, key=lambda fact: (fact.occurred_at, fact.event_id)):
+    outcomes, bookings = defaultdict(list), defaultdict(list)
+    for fact in facts:
         if fact.event_type is not EventType.SCHEDULED:
-            outcomes[fact.session_id, fact.scheduled_start] = fact
+            outcomes[fact.session_id, fact.scheduled_start].append(fact)
         if (slot := _opened_slot(fact)) is not None:
-            bookings.setdefault(slot, []).append(fact)
-    best = {
-        slot: max(claims, key=lambda fact: fact.event_type is EventType.SCHEDULED)
-        if claims[-1].event_type is not EventType.SCHEDULED
-        else claims[-1]
-        for slot, claims in bookings.items()
-    }
+            bookings[slot].append(fact)
     decided = [facts[place] for place in np.flatnonzero(won.decides)]
-    booked = [facts[place] for place in np.flatnonzero(won.books)]
-    assert {(f.session_id, f.scheduled_start): f for f in decided} == outcomes
-    assert len(decided) == len(outcomes)
-    assert len(booked) == len(best)
-    for place in np.flatnonzero(won.books):
-        slot = _opened_slot(facts[place])
-        assert slot is not None
-        assert won.booked_start[place] == slot[1]
-        assert won.opened_at[place] == bookings[slot][0].occurred_at
+    assert sorted(decided, key=_order) == sorted(
+        (max(claims, key=_order) for claims in outcomes.values()), key=_order
+    )
+    booked = [(won.booked_start[p], won.opened_at[p], facts[p]) for p in np.flatnonzero(won.books)]
+    assert len(booked) == len(bookings)
+    for start, opened_at, fact in booked:
+        claims = bookings[fact.session_id, start]
+        assert fact == max(claims, key=_booking_order)
+        assert opened_at == min(claim.occurred_at for claim in claims)
 
 
 def test_the_first_record_of_an_event_is_the_fresh_one() -> None:
