@@ -41,6 +41,11 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
+def comparable(_object: object, name: str | None, *_: object) -> bool:
+    """Alembic's `include_object`: it reads expressions back without their collation."""
+    return name != "ix_tutors_lower_name"
+
+
 async def _in_one_transaction(database_url: str, run: Callable[[Config], None]) -> None:
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(database_url)

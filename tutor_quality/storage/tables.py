@@ -81,9 +81,8 @@ tutors = Table(
     Column("created_at", Instant, nullable=False, comment="least timestamp of the records seen"),
     Column("updated_at", Instant, Computed("COALESCE(profile_updated_at, created_at)", True)),
 )
-# C collation: the same index serves sorting by name and the prefix search, on any server.
+# C collation gives every server the same order; `storage.queries` sorts by the same expression.
 Index("ix_tutors_lower_name", text('lower(name) COLLATE "C"'), tutors.c.id)
-Index("ix_tutors_lower_external_id", text('lower(external_id) COLLATE "C"'), tutors.c.id)
 
 students = Table(
     "students",

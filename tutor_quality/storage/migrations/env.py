@@ -2,7 +2,12 @@
 
 from alembic import context
 
+from tutor_quality.storage.migrate import comparable
 from tutor_quality.storage.tables import metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    include_object=comparable,
+)
 context.run_migrations()

@@ -491,11 +491,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tutors")),
     )
     op.create_index(
-        "ix_tutors_lower_external_id",
-        "tutors",
-        [sa.literal_column('lower(external_id) COLLATE "C"'), "id"],
-    )
-    op.create_index(
         "ix_tutors_lower_name", "tutors", [sa.literal_column('lower(name) COLLATE "C"'), "id"]
     )
     op.execute(f"CREATE VIEW reschedules AS {RESCHEDULES}")
