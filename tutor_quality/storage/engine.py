@@ -1,0 +1,36 @@
+"""Connections that give up in time."""
+
+import asyncpg
+
+from tutor_quality.errors import TransientFailure
+
+STATEMENT_TIMEOUT_S = 30
+LOCK_TIMEOUT_S = 5
+IDLE_IN_TRANSACTION_TIMEOUT_S = 15
+
+
+async def open_pool(
+    database_url: str, *, application_name: str, max_size: int = 4, read_only: bool = False
+) -> asyncpg.Pool:
+    """A pool on `database_url` (postgresql://…); `read_only` refuses writes by mistake.
+
+    Raises TransientFailure when Postgres cannot be reached.
+    """
+    try:
+        return await asyncpg.create_pool(
+            database_url,
+            min_size=1,
+            max_size=max_size,
+            timeout=10,
+            # A little after the server's own: it can say more than that time is over.
+            command_timeout=STATEMENT_TIMEOUT_S + 5,
+            server_settings={
+                "application_name": application_name,
+                "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+                "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+                "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT_S}s",
+                "default_transaction_read_only": "on" if read_only else "off",
+            },
+        )
+    except (OSError, asyncpg.CannotConnectNowError) as error:
+        raise TransientFailure(f"cannot reach Postgres: {error}. Is it running?") from error
