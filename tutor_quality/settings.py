@@ -1,5 +1,7 @@
 """The only module that reads the environment. Every setting is in `.env.example` too."""
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -89,3 +91,8 @@ class Settings(BaseSettings):
     def cache_path(self) -> Path:
         """Downloads that several checkouts share."""
         return self.cache_dir or Path("~/.cache/tutor-quality").expanduser()
+
+
+def inherited_environment() -> Mapping[str, str]:
+    """What child processes get from us."""
+    return os.environ  # noqa: TID251

@@ -1,0 +1,135 @@
+"""The data folder of one embedded stack: its paths, lock, secrets and memory."""
+
+import fcntl
+import secrets
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, Field
+
+from tutor_quality.errors import ConfigurationError
+from tutor_quality.local.programs import Program
+
+CREATED_TOLERANCE_SECONDS = 1.0
+
+
+class Identity(BaseModel):
+    """A process, told apart from a later one that got the same number."""
+
+    pid: int
+    created: float
+    command: list[str]
+    stop_signal: int = signal.SIGTERM
+
+    @classmethod
+    def of(cls, pid: int, program: Program) -> "Identity":
+        """Raises psutil.NoSuchProcess if it has ended."""
+        created = psutil.Process(pid).create_time()
+        command = list(program.argv)
+        return cls(pid=pid, created=created, command=command, stop_signal=program.stop_signal)
+
+    def process(self) -> psutil.Process | None:
+        """None if it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < CREATED_TOLERANCE_SECONDS
+            # It may still be its wrapper, whose command line ends with the command.
+            same = same and process.cmdline()[-len(self.command) :] == self.command
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+class Run(BaseModel):
+    """What `run.json` says; ports and history outlive a stop, the rest does not."""
+
+    supervisor: Identity | None = None
+    processes: dict[str, Identity] = Field(default_factory=dict)
+    ready: bool = False
+    kafka_bootstrap: str | None = None
+    api_url: str | None = None
+    ports: dict[str, int] = Field(default_factory=dict)
+    api_preference: int | None = None
+    history_loaded: bool = False
+
+    def forget_processes(self) -> None:
+        self.supervisor = None
+        self.processes.clear()
+        self.ready = False
+
+    def survivors(self) -> dict[str, psutil.Process]:
+        """Children that are still there, by name, in the order of their start."""
+        found = ((name, identity.process()) for name, identity in self.processes.items())
+        return {name: process for name, process in found if process is not None}
+
+
+class Secrets(BaseModel):
+    postgres_password: str = Field(default_factory=lambda: secrets.token_urlsafe(24))
+    api_pepper: str = Field(default_factory=lambda: secrets.token_urlsafe(32))
+
+
+class Home:
+    """Creates nothing until it is asked to write."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.path = data_dir.expanduser().resolve()
+        self.logs = self.path / "logs"
+        self.kafka = self.path / "kafka"
+        self.postgres = self.path / "pg"
+        self._run = self.path / "run.json"
+        self._secrets = self.path / "secrets"
+        self._lock = self.path / "lock"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Raises ConfigurationError if another stack runs here."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigurationError(self._already_running()) from error
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a supervisor runs here; the system frees the lock of one that died."""
+        if not self._lock.exists():
+            return False
+        with self._lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def read_run(self) -> Run:
+        if not self._run.exists():
+            return Run()
+        return Run.model_validate_json(self._run.read_bytes())
+
+    def write_run(self, run: Run) -> None:
+        """Readers see the old or the new file, never half of one."""
+        beside = self._run.with_suffix(".new")
+        beside.write_text(run.model_dump_json(indent=2))
+        beside.replace(self._run)
+
+    def secrets(self) -> Secrets:
+        """Made at the first call, readable by the owner only."""
+        if self._secrets.exists():
+            return Secrets.model_validate_json(self._secrets.read_bytes())
+        self.path.mkdir(parents=True, exist_ok=True)
+        made = Secrets()
+        beside = self._secrets.with_suffix(".new")
+        beside.touch(0o600)
+        beside.write_text(made.model_dump_json())
+        beside.replace(self._secrets)
+        return made
+
+    def _already_running(self) -> str:
+        run = self.read_run()
+        pid = run.supervisor.pid if run.supervisor else "unknown"
+        where = run.api_url or "still starting"
+        return f"already running in {self.path}, pid {pid}, {where}; `tq down` stops it"
