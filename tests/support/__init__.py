@@ -1,0 +1,1 @@
+"""Builders, oracles and real services for the tests."""

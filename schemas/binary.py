@@ -1,0 +1,92 @@
+"""Reads Avro's binary form one value after the other.
+
+Written here because fastavro hangs, crashes or accepts nonsense on hostile bytes (enum index -1,
+arrays of billions of nulls, trailing bytes). Nothing is allocated that is longer than the input.
+"""
+
+import builtins
+import math
+import struct
+
+from tutor_quality.errors import UndecodableRecord
+
+INT_LIMIT = 1 << 31
+LONG_BITS = 64
+
+
+class AvroReader:
+    """A position in a value. Every method raises UndecodableRecord when the bytes do not fit."""
+
+    __slots__ = ("data", "position")
+
+    def __init__(self, data: bytes, position: builtins.int) -> None:
+        self.data = data
+        self.position = position
+
+    def long(self) -> builtins.int:
+        """64 bits, zigzag."""
+        data, position = self.data, self.position
+        value = shift = 0
+        while True:
+            if position >= len(data):
+                raise UndecodableRecord("the value ends inside a number")
+            byte = data[position]
+            position += 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                break
+            shift += 7
+            if shift >= LONG_BITS:
+                raise UndecodableRecord("a number is longer than 10 bytes")
+        if value >> LONG_BITS:
+            raise UndecodableRecord("a number has more than 64 bits")
+        self.position = position
+        return (value >> 1) ^ -(value & 1)
+
+    def int(self) -> builtins.int:
+        """32 bits."""
+        value = self.long()
+        if not -INT_LIMIT <= value < INT_LIMIT:
+            raise UndecodableRecord(f"{value} is not an int of 32 bits")
+        return value
+
+    def index(self, choices: builtins.int) -> builtins.int:
+        """Of an enum's symbol or a union's branch."""
+        value = self.long()
+        if not 0 <= value < choices:
+            raise UndecodableRecord(f"index {value} where there are {choices} choices")
+        return value
+
+    def boolean(self) -> bool:
+        (byte,) = self._take(1)
+        if byte > 1:
+            raise UndecodableRecord(f"byte {byte} is no boolean")
+        return byte == 1
+
+    def double(self) -> float:
+        """Finite: NaN and the infinities are refused."""
+        (value,) = struct.unpack("<d", self._take(8))
+        if not math.isfinite(value):
+            raise UndecodableRecord("a number is not finite")
+        return float(value)
+
+    def string(self) -> str:
+        data = self._take(self.long())
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            raise UndecodableRecord("a string is not UTF-8") from None
+
+    def remaining(self) -> builtins.int:
+        return len(self.data) - self.position
+
+    def finish(self) -> None:
+        if self.remaining():
+            raise UndecodableRecord(f"{self.remaining()} bytes after the end of the record")
+
+    def _take(self, length: builtins.int) -> bytes:
+        start = self.position
+        if not 0 <= length <= len(self.data) - start:
+            raise UndecodableRecord(f"a string of {length} bytes does not fit into the value")
+        self.position = start + length
+        return self.data[start : self.position]

@@ -1,0 +1,102 @@
+"""Encodes and decodes records of every schema; `schemas/lifecycle` is the fast way for events.
+
+Records are plain: timestamps are ms since the epoch, UUIDs are strings in lower case.
+"""
+
+import io
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import fastavro
+import orjson
+
+from schemas.binary import AvroReader
+from schemas.forms import Record, compile_record
+from schemas.registry import (
+    HEADER_BYTES,
+    MAX_VALUE_BYTES,
+    Release,
+    header,
+    latest,
+    release_of,
+    schema_id_of,
+)
+from tutor_quality.errors import UndecodableRecord
+
+JSON_ACCEPTED = frozenset({"session_event", "tutor_profile", "student_profile"})
+"""Schemas of topics that others write to, where a value may be JSON instead."""
+
+
+def encode(name: str, record: Mapping[str, object]) -> bytes:
+    """With the header. A record that does not fit its schema is a ValueError or TypeError."""
+    release = latest(name)
+    out = io.BytesIO()
+    out.write(header(release.id))
+    fastavro.schemaless_writer(out, _writer_schema(release), record, strict=True)
+    return out.getvalue()
+
+
+def decode(name: str, value: bytes) -> dict[str, Any]:
+    """A record in the form of the latest version; raises UndecodableRecord."""
+    if len(value) > MAX_VALUE_BYTES:
+        raise UndecodableRecord(f"{len(value)} bytes: at most {MAX_VALUE_BYTES} are allowed")
+    if value[:1] == b"{" and name in JSON_ACCEPTED:
+        return _form(latest(name)).take("the value", json_object(value))
+    return _decode_avro(name, value)
+
+
+def json_object(value: bytes) -> dict[str, object]:
+    """The object, or the `data` of a CloudEvents envelope around it."""
+    try:
+        parsed = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise UndecodableRecord(f"not JSON: {error}") from None
+    if isinstance(parsed, dict) and "specversion" in parsed:
+        parsed = parsed.get("data")
+    if not isinstance(parsed, dict):
+        raise UndecodableRecord("the JSON is not an object")
+    return parsed
+
+
+def _decode_avro(name: str, value: bytes) -> dict[str, Any]:
+    schema_id = schema_id_of(value)
+    release = release_of(schema_id)
+    if release is None or release.subject != name:
+        raise UndecodableRecord(f"schema id {schema_id} is no version of {name}")
+    reader = AvroReader(value, HEADER_BYTES)
+    record = _form(release).read(reader)
+    reader.finish()
+    return record if release is latest(name) else _in_latest_version(name, record)
+
+
+def _in_latest_version(name: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Versions differ by fields with defaults only (see README.md)."""
+    form = _form(latest(name))
+    return {
+        field: record[field] if field in record else form.defaults[field]
+        for field, _ in form.fields
+    }
+
+
+@cache
+def _form(release: Release) -> Record:
+    return compile_record(release.schema())
+
+
+@cache
+def _writer_schema(release: Release) -> Any:
+    return fastavro.parse_schema(_without_logical_types(release.schema()))
+
+
+def _without_logical_types(schema: Any) -> Any:
+    """fastavro would want datetimes and UUID objects for them."""
+    if isinstance(schema, dict):
+        return {
+            key: _without_logical_types(value)
+            for key, value in schema.items()
+            if key != "logicalType"
+        }
+    if isinstance(schema, list):
+        return [_without_logical_types(item) for item in schema]
+    return schema

@@ -1,0 +1,18 @@
+"""The lifecycle topic: session events and ticks, decoded a batch at a time.
+
+`vector` decodes what is plain (nearly everything, about 1 µs a record) and `records` the rest, one
+by one. Only `records` refuses: `vector` hands on whatever it does not recognise as valid.
+"""
+
+from schemas.lifecycle.batch import LifecycleBatch, LifecycleTexts, Refused
+from schemas.lifecycle.decoding import decode_lifecycle
+from schemas.lifecycle.encoding import encode_event, encode_tick
+
+__all__ = [
+    "LifecycleBatch",
+    "LifecycleTexts",
+    "Refused",
+    "decode_lifecycle",
+    "encode_event",
+    "encode_tick",
+]

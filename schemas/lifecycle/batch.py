@@ -1,0 +1,201 @@
+"""What a decoded batch looks like, and the draft that decoders fill in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.lifecycle.cursor import NO_TEXT
+from tutor_quality.domain.columns import NULL_TIME, Initiator, Kind, LifecycleColumns
+from tutor_quality.domain.legality import HAS_INITIATOR
+from tutor_quality.domain.sessions import EventType, SessionEvent
+from tutor_quality.errors import InvalidRecord
+
+TEXTS = ("student_id", "reason_code", "reason", "context")
+KINDS = {event_type: Kind[event_type.name] for event_type in EventType}
+INITIATORS = {initiator.name.lower(): initiator for initiator in Initiator}
+
+Rows = slice | NDArray[np.int64]
+"""Which records of the input something speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """`tutor_id` None marks the partition's time only."""
+
+    tutor_id: str | None
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record for the dead letters: its place in the input of the decoder, and why."""
+
+    index: int
+    offset: int
+    error: InvalidRecord
+
+
+class LifecycleTexts:
+    """The strings of a batch, aligned with its columns and made only when asked for."""
+
+    def __init__(self, raw: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+        self._raw = raw
+        self._starts = starts
+        self._lengths = lengths
+
+    @property
+    def student_id(self) -> list[str | None]:
+        """None for ticks."""
+        return self._texts(0)
+
+    @property
+    def reason_code(self) -> list[str | None]:
+        return self._texts(1)
+
+    @property
+    def reason(self) -> list[str | None]:
+        return self._texts(2)
+
+    @property
+    def context(self) -> list[str | None]:
+        """JSON objects of scalars."""
+        return self._texts(3)
+
+    def _texts(self, field: int) -> list[str | None]:
+        raw = self._raw
+        spans = zip(self._starts[field].tolist(), self._lengths[field].tolist(), strict=True)
+        return [
+            None if length == NO_TEXT else raw[start : start + length].decode()
+            for start, length in spans
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleBatch:
+    """The valid records of the input in its order, and the refused ones."""
+
+    columns: LifecycleColumns
+    texts: LifecycleTexts
+    refused: list[Refused]
+
+
+class Draft:
+    """One place for every record of the input; places that nobody accepted are dropped.
+
+    Texts are spans of `raw` followed by `extra`: the vector decoder points into the values
+    themselves, the other one appends the texts it made.
+    """
+
+    def __init__(
+        self, keys: Sequence[bytes | None], offsets: Sequence[int], timestamps: Sequence[int]
+    ) -> None:
+        n = len(keys)
+        self.keys = list(keys)
+        self.raw = b""
+        self.extra = bytearray()
+        self.accepted = np.zeros(n, np.bool_)
+        self.text_starts = np.zeros((len(TEXTS), n), np.int64)
+        self.text_lengths = np.full((len(TEXTS), n), NO_TEXT, np.int64)
+        self.columns = LifecycleColumns(
+            offset=np.array(offsets, np.int64),
+            timestamp=np.array(timestamps, np.int64),
+            key=[],
+            kind=np.full(n, Kind.TICK, np.uint8),
+            event_id=np.zeros((n, 16), np.uint8),
+            session_id=np.zeros((n, 16), np.uint8),
+            scheduled_start=np.full(n, NULL_TIME, np.int64),
+            occurred_at=np.full(n, NULL_TIME, np.int64),
+            duration_minutes=np.full(n, -1, np.int32),
+            new_start=np.full(n, NULL_TIME, np.int64),
+            initiator=np.full(n, -1, np.int8),
+            started_at=np.full(n, NULL_TIME, np.int64),
+            ended_at=np.full(n, NULL_TIME, np.int64),
+            rating=np.zeros(n, np.int8),
+            is_first_session=np.full(n, -1, np.int8),
+        )
+
+    def put(self, place: int, record: SessionEvent | Tick) -> None:
+        if isinstance(record, Tick):
+            self._put_tick(place, record)
+        else:
+            self._put_event(place, record)
+
+    def _put_tick(self, place: int, tick: Tick) -> None:
+        self.accepted[place] = True
+        self.columns.occurred_at[place] = tick.due_at
+        if tick.tutor_id is None:
+            self.keys[place] = b""
+
+    def _put_event(self, place: int, event: SessionEvent) -> None:
+        columns = self.columns
+        self.accepted[place] = True
+        columns.kind[place] = KINDS[event.event_type]
+        columns.event_id[place] = _uuid_bytes(event.event_id)
+        columns.session_id[place] = _uuid_bytes(event.session_id)
+        columns.scheduled_start[place] = event.scheduled_start
+        columns.occurred_at[place] = event.occurred_at
+        if event.duration_minutes is not None:
+            columns.duration_minutes[place] = event.duration_minutes
+        if event.is_first_session is not None:
+            columns.is_first_session[place] = event.is_first_session
+        if event.event_type in HAS_INITIATOR and event.initiator is not None:
+            columns.initiator[place] = INITIATORS[event.initiator]
+        if event.event_type is EventType.RESCHEDULED:
+            columns.new_start[place] = _time_or_null(event.new_start)
+        if event.event_type is EventType.COMPLETED:
+            self._put_completion(place, event)
+        for field, name in enumerate(TEXTS):
+            self._put_text(place, field, getattr(event, name))
+
+    def _put_completion(self, place: int, event: SessionEvent) -> None:
+        self.columns.started_at[place] = _time_or_null(event.started_at)
+        self.columns.ended_at[place] = _time_or_null(event.ended_at)
+        self.columns.rating[place] = event.rating or 0
+
+    def _put_text(self, place: int, field: int, text: str | None) -> None:
+        if text is None:
+            return
+        encoded = text.encode()
+        self.text_starts[field, place] = len(self.raw) + len(self.extra)
+        self.text_lengths[field, place] = len(encoded)
+        self.extra += encoded
+
+    def finish(self, refused: list[Refused]) -> LifecycleBatch:
+        rows: Rows = np.flatnonzero(self.accepted) if refused else slice(None)
+        texts = LifecycleTexts(
+            self.raw + self.extra if self.extra else self.raw,
+            self.text_starts[:, rows],
+            self.text_lengths[:, rows],
+        )
+        return LifecycleBatch(self._columns_of(rows), texts, refused)
+
+    def _columns_of(self, rows: Rows) -> LifecycleColumns:
+        columns = self.columns
+        places = range(len(self.keys))[rows] if isinstance(rows, slice) else rows.tolist()
+        return LifecycleColumns(
+            offset=columns.offset[rows],
+            timestamp=columns.timestamp[rows],
+            key=[self.keys[place] or b"" for place in places],
+            kind=columns.kind[rows],
+            event_id=columns.event_id[rows],
+            session_id=columns.session_id[rows],
+            scheduled_start=columns.scheduled_start[rows],
+            occurred_at=columns.occurred_at[rows],
+            duration_minutes=columns.duration_minutes[rows],
+            new_start=columns.new_start[rows],
+            initiator=columns.initiator[rows],
+            started_at=columns.started_at[rows],
+            ended_at=columns.ended_at[rows],
+            rating=columns.rating[rows],
+            is_first_session=columns.is_first_session[rows],
+        )
+
+
+def _uuid_bytes(uuid: str) -> list[int]:
+    return list(bytes.fromhex(uuid.replace("-", "")))
+
+
+def _time_or_null(time: int | None) -> int:
+    return NULL_TIME if time is None else time

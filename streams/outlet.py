@@ -1,0 +1,106 @@
+"""Where the records of one partition's worker go, and when they are durable."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Outgoing(NamedTuple):
+    """A record to send; no timestamp = the producer's time."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp: int | None = None
+
+
+class Gap(NamedTuple):
+    """Offsets of a partition that somebody else wrote between two of our writes."""
+
+    topic: str
+    first: int
+    end: int
+
+
+class Outlet(Protocol):
+    """The protocol's only effects. A send that fails raises in `durable`, and the worker stops."""
+
+    async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        """Send records to the partition of the same number."""
+
+    async def durable(self) -> None:
+        """Return when all that was sent is acknowledged by all in-sync replicas."""
+
+    def end_of(self, topic: str) -> int:
+        """The offset after our last durable record in this topic; 0 before any."""
+
+    def gaps(self) -> list[Gap]:
+        """Stretches found between our writes since the last call."""
+
+    async def read(self, gap: Gap) -> list[tuple[bytes, bytes]]:
+        """(key, value) of the records in a gap."""
+
+
+class KafkaOutlet:
+    """An outlet over aiokafka's producer. Batches are built here: linger is of no use then."""
+
+    def __init__(self, producer: Any, partition: int, readers: Any, ends: dict[str, int]) -> None:
+        """`ends`: the end offset of each watched topic when this partition was taken over;
+        `readers`: topic -> LogReader."""
+        self._producer = producer
+        self._partition = partition
+        self._readers = readers
+        self._ends = ends
+        self._gaps: list[Gap] = []
+        self._sent: list[tuple[str, int, asyncio.Future[Any]]] = []
+
+    async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        batch = self._producer.create_batch()
+        for record in records:
+            if self._append(batch, record) is None:
+                await self._submit(topic, batch)
+                batch = self._producer.create_batch()
+                self._append(batch, record)
+        await self._submit(topic, batch)
+
+    @staticmethod
+    def _append(batch: Any, record: Outgoing) -> Any:
+        return batch.append(
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+            timestamp=record.timestamp,
+        )
+
+    async def _submit(self, topic: str, batch: Any) -> None:
+        count = batch.record_count()
+        future = await self._producer.send_batch(batch, topic, partition=self._partition)
+        self._sent.append((topic, count, future))
+
+    async def durable(self) -> None:
+        sent, self._sent = self._sent, []
+        for topic, count, future in sent:
+            self._note(topic, (await future).offset, count)
+
+    def _note(self, topic: str, base: int, count: int) -> None:
+        """Remember our own offsets: what lies between two of our writes is somebody else's."""
+        expected = self._ends.get(topic, base)
+        if base > expected:
+            self._gaps.append(Gap(topic, expected, base))
+        self._ends[topic] = max(self._ends.get(topic, 0), base + count)
+
+    def end_of(self, topic: str) -> int:
+        return self._ends.get(topic, 0)
+
+    def gaps(self) -> list[Gap]:
+        gaps, self._gaps = self._gaps, []
+        return [gap for gap in gaps if gap.topic in self._readers]
+
+    async def read(self, gap: Gap) -> list[tuple[bytes, bytes]]:
+        found: list[tuple[bytes, bytes]] = []
+
+        def take(_: int, records: list[Any]) -> None:
+            found.extend((record.key, record.value) for record in records)
+
+        await self._readers[gap.topic].read({self._partition: (gap.first, gap.end)}, take)
+        return found

@@ -1,0 +1,268 @@
+"""The write protocol of the score stage, for one partition. No Faust and no Kafka in here, so that
+the simulation drives the same code.
+
+For each batch: decode, fold, send dead letters and outputs. At a flush: wait until the outputs are
+durable, send the changed rows, wait until they are durable, acknowledge. A crash anywhere replays
+a suffix of the log: rows that were durable skip it, others compute the same outputs with the same
+ids. The order matters: a durable row says that its outputs are durable too.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas import topics
+from schemas.codec import encode
+from schemas.lifecycle import Refused, decode_lifecycle, encode_tick
+from streams.dead_letters import dead_letter
+from streams.outlet import Gap, Outgoing, Outlet
+from streams.outputs import Outputs
+from tutor_quality.domain.fold import TutorRows
+from tutor_quality.domain.tutor import NEVER, TutorRow, applied_offset
+from tutor_quality.errors import TutorQualityError
+
+TICKS_AT_ONCE = 5_000
+
+
+class Batch(Protocol):
+    """Consecutive records of the partition, and the promise to commit them."""
+
+    @property
+    def records(self) -> Sequence["Record"]: ...
+
+    def acknowledge(self) -> None:
+        """Everything that follows from these records is durable."""
+
+
+class Record(Protocol):
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class PoisonedPartition(TutorQualityError):
+    """So many records are refused that the fault is more likely ours or a producer's deploy."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonLimit:
+    """When to stop a partition instead of draining it into the dead letters."""
+
+    ratio: float = 0.05
+    """Refused share of the last `window` records."""
+    run: int = 100
+    """Refused in a row."""
+    window: int = 2_000
+
+
+class PoisonWatch:
+    """Counts refusals; raises PoisonedPartition beyond the limit."""
+
+    def __init__(self, limit: PoisonLimit) -> None:
+        self._limit = limit
+        self._recent: deque[tuple[int, int]] = deque()
+        self._records = self._refused = self._run = 0
+
+    def see(self, records: int, refused: Sequence[int]) -> None:
+        """`refused`: places in a batch of `records`, ascending."""
+        self._run = self._longest_run(records, refused)
+        self._recent.append((records, len(refused)))
+        self._records += records
+        self._refused += len(refused)
+        while self._records - self._recent[0][0] >= self._limit.window:
+            old_records, old_refused = self._recent.popleft()
+            self._records -= old_records
+            self._refused -= old_refused
+        share = self._refused / max(self._records, self._limit.window)
+        if self._run >= self._limit.run or share > self._limit.ratio:
+            raise PoisonedPartition(
+                f"{self._refused} of the last {self._records} records were refused: "
+                "look at the dead letters (tq dlq ls), mend the producer, then resume"
+            )
+
+    def _longest_run(self, records: int, refused: Sequence[int]) -> int:
+        """The run at the end of the batch, or the limit if a run within it reached that."""
+        run, expected = self._run, 0
+        for place in refused:
+            run = run + 1 if place == expected else 1
+            expected = place + 1
+            if run >= self._limit.run:
+                return run
+        return run if expected == records else 0
+
+
+class ScorePartition:
+    """Rows, unsent state and unacknowledged batches of one partition."""
+
+    def __init__(
+        self,
+        partition: int,
+        rows: TutorRows,
+        outlet: Outlet,
+        outputs: Outputs,
+        poison: PoisonLimit,
+    ) -> None:
+        self._partition = partition
+        self._rows = rows
+        self._outlet = outlet
+        self._outputs = outputs
+        self._poison = PoisonWatch(poison)
+        self._dirty: dict[bytes, TutorRow] = {}
+        self._unacknowledged: list[Batch] = []
+        self._ticked: dict[bytes, int] = {}
+        self._progress: tuple[int, int, bool] | None = None
+        self.newest = -1
+        """Greatest timestamp among the partition's records."""
+        self.position = 0
+        """The offset after the last record folded."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether all that the rows say is durable."""
+        return not self._unacknowledged
+
+    async def process(self, batch: Batch) -> None:
+        """Fold a batch and send what follows from it; nothing is waited for.
+
+        Raises PoisonedPartition after too many refused records: the batch is then neither
+        folded nor acknowledged.
+        """
+        records = batch.records
+        decoded = decode_lifecycle(
+            [record.key for record in records],
+            [record.value for record in records],
+            [record.offset for record in records],
+            [record.timestamp for record in records],
+        )
+        self._poison.see(len(records), [refused.index for refused in decoded.refused])
+        self._unacknowledged.append(batch)
+        await self._send_dead_letters(records, decoded.refused)
+        folded = self._rows.fold(decoded.columns)
+        self._dirty.update(folded.touched)
+        self.newest = max(self.newest, max(record.timestamp for record in records))
+        self.position = records[-1].offset + 1
+        if folded.transitions:
+            changes = folded.transitions
+            await self._outlet.send(topics.RISK_CHANGED.name, self._outputs.risk_changes(changes))
+            await self._outlet.send(topics.HIGH_RISK.name, self._outputs.alerts(changes))
+        if folded.touched:
+            await self._send_scores(folded.touched)
+
+    async def flush(self) -> None:
+        """Make everything durable in the order of the protocol, then acknowledge."""
+        dirty, self._dirty = self._dirty, {}
+        batches = self._unacknowledged
+        await self._outlet.durable()
+        if dirty:
+            await self._send_rows(dirty)
+            await self._outlet.durable()
+        await self._heal()
+        for batch in batches:
+            batch.acknowledge()
+        self._unacknowledged = []
+
+    async def tick(self, now: int) -> None:
+        """Append a tick for each tutor of whom a count changes by `now`, once per change.
+
+        Ticks are records like any other: they come back through the log, so time passes for a
+        tutor at one place in the log and nowhere else.
+        """
+        due = [key for key in self._rows.due(now) if self._ticked.get(key) != self._due(key)]
+        if not due:
+            return
+        ticks = []
+        for key in due[:TICKS_AT_ONCE]:
+            self._ticked[key] = self._due(key)
+            value = encode_tick(key.decode(), self._due(key))
+            ticks.append(Outgoing(key, value, timestamp=now))
+        await self._outlet.send(topics.LIFECYCLE.name, ticks)
+        await self._outlet.durable()
+
+    async def report(self, now: int, *, live: bool) -> None:
+        """Say up to which instant the scores are complete; `now` is the partition's time.
+
+        To be called when nothing is unacknowledged, so that the scores are durable.
+        """
+        self._ticked = {k: due for k, due in self._ticked.items() if due >= self._due(k)}
+        self._rows.due(now)
+        until = min(now, self._rows.next_due() - 1)
+        progress = (self.position, until, live)
+        if progress == self._progress:
+            return
+        self._progress = progress
+        value = encode(
+            "partition_progress",
+            {
+                "partition": self._partition,
+                "generation": self._outputs.generation,
+                "applied_offset": self.position - 1,
+                "applied_until": until,
+                "score_offset": self._outlet.end_of(topics.SCORE.name),
+                "live": live,
+            },
+        )
+        key = str(self._partition).encode()
+        await self._outlet.send(topics.PROGRESS.name, [Outgoing(key, value)])
+        await self._outlet.durable()
+
+    def _due(self, key: bytes) -> int:
+        return self._rows.row(key).due
+
+    async def _send_scores(self, rows: dict[bytes, TutorRow]) -> None:
+        await self._outlet.send(topics.SCORE.name, self._outputs.scores(rows))
+
+    async def _send_rows(self, rows: dict[bytes, TutorRow]) -> None:
+        await self._outlet.send(
+            topics.SCORE_CHANGELOG.name,
+            [Outgoing(key, row.encode()) for key, row in rows.items()],
+        )
+
+    async def _send_dead_letters(
+        self, records: Sequence[Record], refused: Sequence[Refused]
+    ) -> None:
+        if refused:
+            letters = [
+                dead_letter(records[r.index], topics.LIFECYCLE, self._partition, r.error)
+                for r in refused
+            ]
+            await self._outlet.send(topics.dead_letters(topics.LIFECYCLE).name, letters)
+
+    async def _heal(self) -> None:
+        """Write again what a zombie's late write may have put behind our own.
+
+        Compaction keeps the last record of a key, not the one that applied most, so our row
+        must stand behind the zombie's before the compaction lag is over.
+        """
+        while gaps := self._outlet.gaps():
+            for gap in gaps:
+                await self._heal_gap(gap)
+            await self._outlet.durable()
+
+    async def _heal_gap(self, gap: Gap) -> None:
+        found = await self._outlet.read(gap)
+        ours = {key: self._rows.row(key) for key, _ in found if key in self._rows}
+        if gap.topic == topics.SCORE_CHANGELOG.name:
+            older = {k for k, value in found if k in ours and _is_older(value, ours[k])}
+            await self._send_rows({key: ours[key] for key in older})
+        elif ours:
+            await self._send_scores(ours)
+
+
+def _is_older(value: bytes, row: TutorRow) -> bool:
+    return applied_offset(value) < row.applied
+
+
+def partition_time(newest: int, now: int, *, live: bool, idle: bool) -> int:
+    """What time it is in a partition: the newest record's, or the wall clock's while it is live
+    and nothing arrives. -1 while nothing was ever recorded; never NEVER."""
+    if newest < 0 or not (live and idle):
+        return newest
+    return max(newest, min(now, NEVER))

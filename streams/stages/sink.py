@@ -1,0 +1,126 @@
+"""Stage sink: every topic but the changelog -> Postgres, one transaction per batch.
+
+A repeat changes nothing: state is last-value by version, history is insert-once by id. A row that
+Postgres refuses becomes a dead letter of its topic; the rest of the batch lands.
+"""
+
+import logging
+from typing import Any
+
+import asyncpg
+import faust
+from faust.types import TP
+
+from schemas import topics
+from schemas.topics import Topic
+from streams.dead_letters import dead_letter
+from streams.outlet import KafkaOutlet
+from streams.partitions import Assignment, Delivery, PartitionTask
+from streams.sink_writer import SinkWriter
+from streams.transport import BatchSchema
+from tutor_quality.errors import IllegalEvent
+
+log = logging.getLogger(__name__)
+
+SUNK: dict[str, Topic] = {
+    topic.name: topic for topic in topics.CATALOGUE if topic is not topics.SCORE_CHANGELOG
+}
+IDLE_SECONDS = 5.0
+
+
+class SinkStage:
+    """All partitions of this worker."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._pool: asyncpg.Pool | None = None
+        self._tasks: dict[TP, PartitionTask] = {}
+
+    def use(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def restore(self, assigned: Assignment) -> None:
+        """Nothing is kept in memory: Postgres is the state."""
+
+    async def revoking(self) -> None:
+        """Each batch is durable when its transaction is; nothing is held back."""
+
+    async def revoked(self, revoked: Assignment) -> None:
+        for tp in list(self._tasks):
+            if tp in revoked:
+                await self._tasks.pop(tp).close()
+
+    async def put(self, batch: Delivery) -> None:
+        task = self._tasks.get(batch.tp)
+        if task is None:
+            task = self._tasks[batch.tp] = self._start(batch.tp)
+        await task.put(batch)
+
+    def _start(self, tp: TP) -> PartitionTask:
+        assert self._pool is not None
+        outlet = KafkaOutlet(self._app.producer._producer, tp.partition, {}, {})
+        worker = SinkWorker(SUNK[tp.topic], tp.partition, SinkWriter(self._pool), outlet)
+        return PartitionTask(
+            tp,
+            worker,
+            flush_seconds=0.0,
+            idle_seconds=IDLE_SECONDS,
+            crash=self._app.crash,
+            stopped=lambda tp: self._app.consumer.pause_partitions({tp}),
+            forget=self._app.consumer.forget,
+        )
+
+
+class SinkWorker:
+    """Writes the batches of one partition."""
+
+    def __init__(
+        self, topic: Topic, partition: int, writer: SinkWriter, outlet: KafkaOutlet
+    ) -> None:
+        self._topic = topic
+        self._partition = partition
+        self._writer = writer
+        self._outlet = outlet
+        self._written: list[Delivery] = []
+
+    @property
+    def clean(self) -> bool:
+        return not self._written
+
+    async def process(self, batch: Delivery) -> None:
+        refused = await self._writer.write(self._topic, self._partition, batch.records)
+        by_offset = {record.offset: record for record in batch.records}
+        letters = [
+            dead_letter(
+                by_offset[row.offset], self._topic, self._partition, IllegalEvent(row.reason)
+            )
+            for row in refused
+        ]
+        if letters and self._topic in topics.SOURCES:
+            await self._outlet.send(topics.dead_letters(self._topic).name, letters)
+            await self._outlet.durable()
+        elif letters:
+            log.error("%d rows of %s refused by Postgres", len(letters), self._topic.name)
+        self._written.append(batch)
+
+    async def flush(self) -> None:
+        for batch in self._written:
+            batch.acknowledge()
+        self._written = []
+
+    async def idle(self) -> None:
+        """Nothing to do without records."""
+
+
+def sink_agent(app: Any, stage: SinkStage) -> None:
+    source = app.topic(
+        *SUNK,
+        schema=BatchSchema(
+            key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        ),
+    )
+
+    @app.agent(source)  # type: ignore[untyped-decorator]  # faust ships no types
+    async def write_to_postgres(stream: faust.StreamT[bytes]) -> None:
+        async for event in stream.noack().events():
+            await stage.put(Delivery(event))

@@ -1,0 +1,148 @@
+"""The composition root of the stages: settings in, one Faust app per stage out."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from mode.supervisors import CrashingSupervisor
+from yarl import URL
+
+from streams.partitions import Assignment, Stage
+from streams.protocol import PoisonLimit
+from streams.recovery import LogTables
+from streams.stages.score import ScoreConfig, ScoreStage, score_agent
+from streams.stages.sink import SinkStage, sink_agent
+from streams.transport import BatchConsumer, BatchTransport, check_faust
+from tutor_quality.clock import SystemClock
+from tutor_quality.domain.risk import RiskRule
+from tutor_quality.errors import ConfigurationError
+from tutor_quality.settings import Settings
+from tutor_quality.storage.engine import open_pool
+
+REQUEST_BYTES = 16 << 20
+FETCH_BYTES = 4 << 20
+
+
+class StageApp(faust.App):  # type: ignore[misc]  # faust ships no types
+    """A Faust app that runs one stage."""
+
+    stage: Stage
+    before: Callable[[], Awaitable[None]] | None = None
+    """Awaited before the app starts."""
+
+    async def on_first_start(self) -> None:
+        await super().on_first_start()
+        if self.before is not None:
+            await self.before()
+
+    async def restore(self, assigned: Assignment) -> None:
+        await self.stage.restore({(topic, partition) for topic, partition in assigned})
+
+
+def group_of(stage: str, generation: int) -> str:
+    """The consumer group of a stage; a new generation of the input begins with a new group."""
+    return f"{stage}-g{generation}"
+
+
+def app_for(stage: str, settings: Settings) -> StageApp:
+    """The app of a stage by name. Raises ConfigurationError for what is missing."""
+    if stage not in STAGES:
+        raise ConfigurationError(f"no stage {stage!r}; there are: {', '.join(STAGES)}")
+    check_faust()
+    return STAGES[stage](settings)
+
+
+def _score(settings: Settings) -> StageApp:
+    app = _app("score", settings, settings.score_batch_records)
+    config = ScoreConfig(
+        bootstrap=_bootstrap(settings),
+        rule=RiskRule.of_fractions(settings.risk_threshold, settings.risk_warning),
+        threshold=settings.risk_threshold,
+        generation=settings.topic_generation,
+        flush_seconds=settings.score_flush_ms / 1000,
+        poison=PoisonLimit(settings.poison_ratio, settings.poison_run),
+        time=settings.topic_time,
+    )
+    stage = app.stage = ScoreStage(app, config, SystemClock())
+    score_agent(app, stage)
+    return app
+
+
+def _sink(settings: Settings) -> StageApp:
+    if settings.database_url is None:
+        raise ConfigurationError("TQ_DATABASE_URL is missing: where is Postgres?")
+    url = settings.database_url.get_secret_value()
+    app = _app("sink", settings, settings.sink_batch_records)
+    stage = app.stage = SinkStage(app)
+    sink_agent(app, stage)
+
+    async def connect() -> None:
+        stage.use(await open_pool(url, application_name="tq-sink"))
+
+    app.before = connect
+    return app
+
+
+STAGES: dict[str, Callable[[Settings], StageApp]] = {"score": _score, "sink": _sink}
+
+
+def _bootstrap(settings: Settings) -> str:
+    if settings.kafka_bootstrap is None:
+        raise ConfigurationError("TQ_KAFKA_BOOTSTRAP is missing: where is Kafka?")
+    return settings.kafka_bootstrap
+
+
+def _app(stage: str, settings: Settings, batch_records: int) -> StageApp:
+    broker = URL(f"kafka://{_bootstrap(settings)}")
+    slot = settings.worker_slot
+    app = StageApp(
+        group_of(stage, settings.topic_generation),
+        broker=str(broker),
+        store="memory://",
+        datadir=str(settings.data_dir / "faust" / f"{stage}-{slot or 'dynamic'}"),
+        web_enabled=False,
+        topic_partitions=settings.topic_partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        TableManager=LogTables,
+        # An agent that raises must end the process: a restarted agent would commit past the
+        # event that it failed on.
+        agent_supervisor=CrashingSupervisor,
+        stream_buffer_maxsize=16,
+        stream_recovery_delay=0.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=f"{stage}-{slot}" if slot else None,
+        consumer_max_fetch_size=FETCH_BYTES,
+        broker_max_poll_records=4 * batch_records,
+        broker_commit_interval=1.0,
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.session_timeout_ms / 5000,
+        broker_rebalance_timeout=2 * settings.session_timeout_ms / 1000,
+        # Batches are built by hand; a linger would only hold up the next request to the node.
+        producer_linger=0,
+        producer_max_batch_size=1 << 20,
+        producer_max_request_size=REQUEST_BYTES,
+    )
+    app.transport = _transport(broker, app, batch_records)
+    app.producer_transport = app.transport
+    return app
+
+
+def _transport(broker: URL, app: StageApp, batch_records: int) -> BatchTransport:
+    class Consumer(BatchConsumer):
+        pass
+
+    Consumer.batch_records = batch_records
+    transport = BatchTransport([broker], app)
+    transport.Consumer = Consumer
+    return transport
+
+
+def run(stage: str, settings: Settings) -> Any:
+    """Run a stage until it is told to stop; returns when it has drained and committed."""
+    app = app_for(stage, settings)
+    worker = faust.Worker(
+        app, loglevel=settings.log_level, redirect_stdouts=False, quiet=True, console_port=0
+    )
+    return worker.execute_from_commandline()
