@@ -6,8 +6,8 @@ Two forms, told apart by their keys: the seeds' session payload (has `status`) a
 
 import uuid
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self, cast
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self, cast
 
 import orjson
 from pydantic import (
@@ -23,14 +23,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from tutor_quality.domain.sessions import (
-    FUTURE_TOLERANCE_MS,
-    EventType,
-    InitiatorName,
-    SessionEvent,
-)
+from api.errors import json_pointer
+from api.times import milliseconds
+from tutor_quality.domain.legality import MAX_REASON, MAX_REASON_CODE, MAX_STUDENT_ID, check_event
+from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
+from tutor_quality.errors import InvalidRecord
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "tutor-quality")
+MINUTE_MS = 60_000
 NO_NUL = r"^[^\x00]*$"
 """Postgres cannot store NUL in text."""
 
@@ -54,23 +54,14 @@ Instant = Annotated[datetime, BeforeValidator(_only_text), AfterValidator(_in_ut
 Minutes = Annotated[int, Field(strict=True)]
 
 
-def milliseconds(instant: datetime) -> int:
-    """Since the epoch, rounded down."""
-    return (instant - EPOCH) // MILLISECOND
-
-
-def _milliseconds(instant: datetime | None) -> int | None:
-    return None if instant is None else milliseconds(instant)
-
-
 class RescheduleInfo(BaseModel):
     """How a session was moved or given up."""
 
     initiator: Literal["tutor", "student"] = Field(description="who did it")
     original_time: Instant = Field(description="start of the slot that was moved")
     new_time: Instant | None = Field(None, description="start of the new slot; null = no new time")
-    reason: str | None = Field(None, max_length=2000, pattern=NO_NUL, description="in words")
-    reason_code: str | None = Field(None, max_length=100, pattern=NO_NUL)
+    reason: str | None = Field(None, max_length=MAX_REASON, pattern=NO_NUL, description="in words")
+    reason_code: str | None = Field(None, max_length=MAX_REASON_CODE, pattern=NO_NUL)
     cancelled_at: Instant = Field(description="when it was moved or given up")
 
 
@@ -101,7 +92,7 @@ class SessionOutcome(BaseModel):
 
     session_id: uuid.UUID = Field(description="the lesson")
     tutor_id: uuid.UUID
-    student_id: str = Field(min_length=1, max_length=255, pattern=NO_NUL)
+    student_id: str = Field(min_length=1, max_length=MAX_STUDENT_ID, pattern=NO_NUL)
     scheduled_time: Instant = Field(description="start of the slot; without a zone = UTC")
     status: Literal["completed", "rescheduled", "no_show"]
     completed_time: Instant | None = Field(
@@ -145,7 +136,7 @@ class EventBody(BaseModel):
     event_type: Literal["scheduled", "rescheduled", "cancelled", "completed", "no_show"]
     session_id: uuid.UUID
     tutor_id: uuid.UUID
-    student_id: str = Field(min_length=1, max_length=255, pattern=NO_NUL)
+    student_id: str = Field(min_length=1, max_length=MAX_STUDENT_ID, pattern=NO_NUL)
     scheduled_start: Instant = Field(description="start of the slot that the fact speaks of")
     occurred_at: Instant = Field(
         description="when it happened; at most 5 minutes after the receipt"
@@ -157,13 +148,13 @@ class EventBody(BaseModel):
     initiator: Literal["tutor", "student", "system"] | None = Field(
         None, description="rescheduled, cancelled: who did it"
     )
-    reason_code: str | None = Field(None, max_length=100, pattern=NO_NUL)
-    reason: str | None = Field(None, max_length=2000, pattern=NO_NUL)
+    reason_code: str | None = Field(None, max_length=MAX_REASON_CODE, pattern=NO_NUL)
+    reason: str | None = Field(None, max_length=MAX_REASON, pattern=NO_NUL)
     started_at: Instant | None = Field(None, description="completed: when it really began")
     ended_at: Instant | None = Field(None, description="completed: when it really ended")
     rating: Minutes | None = Field(None, ge=1, le=5, description="completed: the student's rating")
     is_first_session: bool | None = Field(None, strict=True)
-    context: dict[str, Any] | None = Field(
+    context: dict[str, str | bool | int | float | None] | None = Field(
         None, description="further facts known when the slot was made; features of the models"
     )
 
@@ -183,45 +174,65 @@ SESSION_BODY: TypeAdapter[SessionOutcome | EventBody] = TypeAdapter(SessionBody)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A session event whose time may still have to be set to the receipt."""
+    """The event that a body speaks of, before its time was held against the receipt."""
 
+    body: SessionOutcome | EventBody
     event: SessionEvent
     facts: bytes
     """All that the event says as it was sent: the same facts are the same event."""
 
 
 def draft(body: SessionOutcome | EventBody, *, idempotency_id: str | None) -> Draft:
-    """The event that a body speaks of.
-
-    `idempotency_id` names the event when the sender gave an Idempotency-Key and no event_id.
-    """
+    """`idempotency_id` names the event when the sender gave an Idempotency-Key and no event_id."""
+    given = idempotency_id
     if isinstance(body, EventBody):
         event = _event_of_own_form(body)
-        given = str(body.event_id) if body.event_id else idempotency_id
+        if body.event_id is not None:
+            given = str(body.event_id)
     else:
         event = _event_of_outcome(body)
-        given = idempotency_id
     facts = orjson.dumps(asdict(event))
     event_id = given or str(uuid.uuid5(NAMESPACE, f"fact:{facts.decode()}"))
-    return Draft(replace(event, event_id=event_id), facts)
+    return Draft(body, replace(event, event_id=event_id), facts)
 
 
 def named_by_key(principal: str, idempotency_key: str, index: int) -> str:
-    """The event id that stands for the `index`-th event under an Idempotency-Key."""
+    """The id of the `index`-th event that a caller sent under an Idempotency-Key."""
     return str(uuid.uuid5(NAMESPACE, f"idempotency:{principal}:{index}:{idempotency_key}"))
 
 
-def at_receipt(body: SessionOutcome | EventBody, event: SessionEvent, now_ms: int) -> SessionEvent:
-    """The event with a time that the log accepts.
+def received(draft: Draft, now_ms: int) -> SessionEvent:
+    """The event as the log will accept it at `now_ms`; raises InvalidRecord if it never will.
 
-    Existing clients send a completed_time ahead of now, so the seeds' form is set to the receipt;
-    our own form must be right: an event too far ahead raises PydanticCustomError.
+    Existing clients send a completed_time ahead of now, so an instant of the seeds' form that
+    lies after the receipt becomes the receipt.
     """
-    if isinstance(body, EventBody):
-        if event.occurred_at > now_ms + FUTURE_TOLERANCE_MS:
-            raise PydanticCustomError("future", "lies more than 5 minutes in the future")
-        return event
-    return replace(event, occurred_at=min(event.occurred_at, now_ms))
+    event = draft.event
+    if isinstance(draft.body, SessionOutcome):
+        event = replace(event, occurred_at=min(event.occurred_at, now_ms))
+    check_event(event, recorded_at=now_ms)
+    return event
+
+
+def described(draft: Draft, error: InvalidRecord) -> dict[str, str]:
+    """Which member of the body breaks the rule: messages of rules begin with the field's name."""
+    field = str(error).split(" ", 1)[0]
+    path = [field]
+    if isinstance(draft.body, SessionOutcome):
+        path = _path_in_outcome(draft.body, field)
+    return {"pointer": json_pointer(path), "detail": str(error)}
+
+
+def _path_in_outcome(body: SessionOutcome, field: str) -> list[str]:
+    if body.status == "rescheduled":
+        moved = {
+            "scheduled_start": "original_time",
+            "new_start": "new_time",
+            "occurred_at": "cancelled_at",
+        }
+        return ["reschedule_info", moved[field]] if field in moved else [field]
+    ended = "completed_time" if body.completed_time else "scheduled_time"
+    return [{"scheduled_start": "scheduled_time", "occurred_at": ended}.get(field, field)]
 
 
 def _event_of_own_form(body: EventBody) -> SessionEvent:
@@ -248,28 +259,20 @@ def _event_of_own_form(body: EventBody) -> SessionEvent:
 
 def _event_of_outcome(body: SessionOutcome) -> SessionEvent:
     if body.status == "rescheduled":
-        return _move_of(body, cast(RescheduleInfo, body.reschedule_info))
-    end = body.scheduled_time + timedelta(minutes=body.duration_minutes or 0)
+        return _move(body, cast(RescheduleInfo, body.reschedule_info))
+    if body.status == "completed" and body.completed_time is not None:
+        return _fact(body, EventType.COMPLETED, body.scheduled_time, body.completed_time)
     completed = body.status == "completed"
-    occurred_at = body.completed_time if completed and body.completed_time else end
-    return _fact(
-        body,
-        EventType.COMPLETED if completed else EventType.NO_SHOW,
-        slot=body.scheduled_time,
-        occurred_at=occurred_at,
-    )
+    event_type = EventType.COMPLETED if completed else EventType.NO_SHOW
+    event = _fact(body, event_type, body.scheduled_time, body.scheduled_time)
+    # Without a length the slot ends where it starts: nothing is made up.
+    return replace(event, occurred_at=event.occurred_at + (body.duration_minutes or 0) * MINUTE_MS)
 
 
-def _move_of(body: SessionOutcome, info: RescheduleInfo) -> SessionEvent:
-    given_up = info.new_time is None
-    event = _fact(
-        body,
-        EventType.CANCELLED if given_up else EventType.RESCHEDULED,
-        slot=info.original_time,
-        occurred_at=info.cancelled_at,
-    )
+def _move(body: SessionOutcome, info: RescheduleInfo) -> SessionEvent:
+    event_type = EventType.CANCELLED if info.new_time is None else EventType.RESCHEDULED
     return replace(
-        event,
+        _fact(body, event_type, info.original_time, info.cancelled_at),
         new_start=_milliseconds(info.new_time),
         initiator=InitiatorName(info.initiator),
         reason_code=info.reason_code,
@@ -278,7 +281,7 @@ def _move_of(body: SessionOutcome, info: RescheduleInfo) -> SessionEvent:
 
 
 def _fact(
-    body: SessionOutcome, event_type: EventType, *, slot: datetime, occurred_at: datetime
+    body: SessionOutcome, event_type: EventType, slot: datetime, occurred_at: datetime
 ) -> SessionEvent:
     return SessionEvent(
         event_id="",
@@ -290,3 +293,7 @@ def _fact(
         occurred_at=milliseconds(occurred_at),
         duration_minutes=body.duration_minutes,
     )
+
+
+def _milliseconds(instant: datetime | None) -> int | None:
+    return None if instant is None else milliseconds(instant)
