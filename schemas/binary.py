@@ -12,6 +12,8 @@ from tutor_quality.errors import UndecodableRecord
 
 INT_LIMIT = 1 << 31
 LONG_BITS = 64
+LONGEST_NUMBER = 10
+"""Bytes of a number of 64 bits."""
 
 
 class AvroReader:
@@ -25,22 +27,17 @@ class AvroReader:
 
     def long(self) -> builtins.int:
         """64 bits, zigzag."""
-        data, position = self.data, self.position
         value = shift = 0
-        while True:
-            if position >= len(data):
-                raise UndecodableRecord("the value ends inside a number")
-            byte = data[position]
-            position += 1
+        for byte in self.data[self.position : self.position + LONGEST_NUMBER]:
             value |= (byte & 127) << shift
+            shift += 7
             if byte < 128:
                 break
-            shift += 7
-            if shift >= LONG_BITS:
-                raise UndecodableRecord("a number is longer than 10 bytes")
+        else:
+            raise UndecodableRecord("a number is longer than 10 bytes or than the value")
         if value >> LONG_BITS:
             raise UndecodableRecord("a number has more than 64 bits")
-        self.position = position
+        self.position += shift // 7
         return (value >> 1) ^ -(value & 1)
 
     def int(self) -> builtins.int:
@@ -56,6 +53,13 @@ class AvroReader:
         if not 0 <= value < choices:
             raise UndecodableRecord(f"index {value} where there are {choices} choices")
         return value
+
+    def present(self) -> bool:
+        """Of a union of null and something: whether something follows."""
+        if self.data[self.position : self.position + 1] == b"\0":
+            self.position += 1
+            return False
+        return self.index(2) == 1
 
     def boolean(self) -> bool:
         (byte,) = self._take(1)

@@ -16,7 +16,6 @@ from schemas.forms import Record, compile_record
 from schemas.registry import (
     HEADER_BYTES,
     MAX_VALUE_BYTES,
-    Release,
     header,
     latest,
     release_of,
@@ -33,7 +32,7 @@ def encode(name: str, record: Mapping[str, object]) -> bytes:
     release = latest(name)
     out = io.BytesIO()
     out.write(header(release.id))
-    fastavro.schemaless_writer(out, _writer_schema(release), record, strict=True)
+    fastavro.schemaless_writer(out, _writer_schema(release.id), record, strict=True)
     return out.getvalue()
 
 
@@ -42,7 +41,7 @@ def decode(name: str, value: bytes) -> dict[str, Any]:
     if len(value) > MAX_VALUE_BYTES:
         raise UndecodableRecord(f"{len(value)} bytes: at most {MAX_VALUE_BYTES} are allowed")
     if value[:1] == b"{" and name in JSON_ACCEPTED:
-        return _form(latest(name)).take("the value", json_object(value))
+        return _form(latest(name).id).take("the value", json_object(value))
     return _decode_avro(name, value)
 
 
@@ -61,18 +60,17 @@ def json_object(value: bytes) -> dict[str, object]:
 
 def _decode_avro(name: str, value: bytes) -> dict[str, Any]:
     schema_id = schema_id_of(value)
-    release = release_of(schema_id)
-    if release is None or release.subject != name:
+    if release_of(schema_id).subject != name:
         raise UndecodableRecord(f"schema id {schema_id} is no version of {name}")
     reader = AvroReader(value, HEADER_BYTES)
-    record = _form(release).read(reader)
+    record = _form(schema_id).read(reader)
     reader.finish()
-    return record if release is latest(name) else _in_latest_version(name, record)
+    return record if schema_id == latest(name).id else _in_latest_version(name, record)
 
 
 def _in_latest_version(name: str, record: dict[str, Any]) -> dict[str, Any]:
     """Versions differ by fields with defaults only (see README.md)."""
-    form = _form(latest(name))
+    form = _form(latest(name).id)
     return {
         field: record[field] if field in record else form.defaults[field]
         for field, _ in form.fields
@@ -80,13 +78,14 @@ def _in_latest_version(name: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _form(release: Release) -> Record:
-    return compile_record(release.schema())
+def _form(schema_id: int) -> Record:
+    """Of a released id only: the cache must not grow by what hostile records name."""
+    return compile_record(release_of(schema_id).schema())
 
 
 @cache
-def _writer_schema(release: Release) -> Any:
-    return fastavro.parse_schema(_without_logical_types(release.schema()))
+def _writer_schema(schema_id: int) -> Any:
+    return fastavro.parse_schema(_without_logical_types(release_of(schema_id).schema()))
 
 
 def _without_logical_types(schema: Any) -> Any:

@@ -123,7 +123,7 @@ class Nullable:
     form: Form
 
     def read(self, reader: AvroReader) -> Any:
-        return self.form.read(reader) if reader.index(2) else None
+        return self.form.read(reader) if reader.present() else None
 
     def take(self, name: str, value: object) -> Any:
         return None if value is None else self.form.take(name, value)

@@ -40,6 +40,7 @@ def releases() -> tuple[Release, ...]:
     return tuple(Release(**row) for row in rows)
 
 
+@cache
 def versions(subject: str) -> tuple[Release, ...]:
     """Releases of one subject, oldest first."""
     found = tuple(release for release in releases() if release.subject == subject)
@@ -48,14 +49,23 @@ def versions(subject: str) -> tuple[Release, ...]:
     return found
 
 
+@cache
 def latest(subject: str) -> Release:
     """The version that writers write."""
     return versions(subject)[-1]
 
 
+def release_of(schema_id: int) -> Release:
+    """Raises UndecodableRecord for an id that was never released."""
+    release = _by_id().get(schema_id)
+    if release is None:
+        raise UndecodableRecord(f"schema id {schema_id} is not in schemas/index.json")
+    return release
+
+
 @cache
-def release_of(schema_id: int) -> Release | None:
-    return next((release for release in releases() if release.id == schema_id), None)
+def _by_id() -> dict[int, Release]:
+    return {release.id: release for release in releases()}
 
 
 def header(schema_id: int) -> bytes:

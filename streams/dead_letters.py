@@ -1,29 +1,14 @@
 """Dead letters: the refused record as it was, with why and from where in its headers."""
 
-from typing import Protocol
-
 from schemas.topics import Topic
-from streams.outlet import Outgoing
+from streams.outlet import Incoming, Outgoing
 from tutor_quality.errors import InvalidRecord
 
 # The header names of Kafka Streams' own dead letter queue (KIP-1034).
 PREFIX = "__streams.errors."
 
 
-class Source(Protocol):
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def headers(self) -> "tuple[tuple[str, bytes], ...]": ...
-
-
-def dead_letter(record: Source, topic: Topic, partition: int, error: InvalidRecord) -> Outgoing:
+def dead_letter(record: Incoming, topic: Topic, partition: int, error: InvalidRecord) -> Outgoing:
     """Key, value, headers and timestamp are the record's own; (topic, partition, offset) name it,
     so that a replay makes a letter which is recognised as the same."""
     about = {

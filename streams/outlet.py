@@ -5,6 +5,21 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 
+class Incoming(Protocol):
+    """A record as Kafka's clients give it."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
 class Outgoing(NamedTuple):
     """A record to send; no timestamp = the producer's time."""
 
@@ -68,7 +83,7 @@ class KafkaOutlet:
         return batch.append(
             key=record.key,
             value=record.value,
-            headers=record.headers,
+            headers=list(record.headers),
             timestamp=record.timestamp,
         )
 

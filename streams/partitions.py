@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
 
@@ -19,6 +19,10 @@ Assignment = set[tuple[str, int]]
 """(topic, partition) pairs."""
 
 
+Crash = Callable[[BaseException], None]
+"""Ends the process."""
+
+
 class Stage(Protocol):
     """What a Faust app of ours needs from the stage that it runs."""
 
@@ -30,6 +34,9 @@ class Stage(Protocol):
 
     async def revoked(self, revoked: Assignment) -> None:
         """They are gone."""
+
+    async def close(self) -> None:
+        """End all work."""
 
     async def put(self, batch: "Delivery") -> None:
         """Take a batch."""
@@ -81,7 +88,7 @@ class PartitionTask:
         *,
         flush_seconds: float,
         idle_seconds: float,
-        crash: Callable[[BaseException], Awaitable[None]],
+        crash: Crash,
         stopped: Callable[[TP], None],
         forget: Callable[[Any], None],
     ) -> None:
@@ -127,8 +134,7 @@ class PartitionTask:
             self._stop()
         except BaseException as error:
             # Whatever it is: crash, restart and replay are safe, going on is not.
-            await self._crash(error)
-            raise
+            self._crash(error)
 
     def _stop(self) -> None:
         self.poisoned = True

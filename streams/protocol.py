@@ -16,7 +16,7 @@ from schemas import topics
 from schemas.codec import encode
 from schemas.lifecycle import Refused, decode_lifecycle, encode_tick
 from streams.dead_letters import dead_letter
-from streams.outlet import Gap, Outgoing, Outlet
+from streams.outlet import Gap, Incoming, Outgoing, Outlet
 from streams.outputs import Outputs
 from tutor_quality.domain.fold import TutorRows
 from tutor_quality.domain.tutor import NEVER, TutorRow, applied_offset
@@ -29,23 +29,10 @@ class Batch(Protocol):
     """Consecutive records of the partition, and the promise to commit them."""
 
     @property
-    def records(self) -> Sequence["Record"]: ...
+    def records(self) -> Sequence[Incoming]: ...
 
     def acknowledge(self) -> None:
         """Everything that follows from these records is durable."""
-
-
-class Record(Protocol):
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 class PoisonedPartition(TutorQualityError):
@@ -226,7 +213,7 @@ class ScorePartition:
         )
 
     async def _send_dead_letters(
-        self, records: Sequence[Record], refused: Sequence[Refused]
+        self, records: Sequence[Incoming], refused: Sequence[Refused]
     ) -> None:
         if refused:
             letters = [

@@ -192,7 +192,6 @@ def check_faust() -> None:
             "_drain_messages",
             "_new_offset",
             "_wait_next_records",
-            "_on_partitions_revoked",
             "perform_seek",
             "on_partitions_revoked",
         ),

@@ -1,5 +1,7 @@
 """The composition root of the stages: settings in, one Faust app per stage out."""
 
+import logging
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +21,10 @@ from tutor_quality.errors import ConfigurationError
 from tutor_quality.settings import Settings
 from tutor_quality.storage.engine import open_pool
 
+log = logging.getLogger(__name__)
+
+CRASHED = 70
+"""Exit code: EX_SOFTWARE of sysexits."""
 REQUEST_BYTES = 16 << 20
 FETCH_BYTES = 4 << 20
 
@@ -31,12 +37,26 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust ships no types
     """Awaited before the app starts."""
 
     async def on_first_start(self) -> None:
+        self.conf.datadir.parent.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
         if self.before is not None:
             await self.before()
 
+    async def _stop_consumer(self) -> None:
+        """Drain and commit what was taken, then end the work on it."""
+        await self.stage.revoking()
+        await super()._stop_consumer()
+        await self.stage.close()
+
     async def restore(self, assigned: Assignment) -> None:
         await self.stage.restore({(topic, partition) for topic, partition in assigned})
+
+
+def crash(error: BaseException) -> None:
+    """End the process at once: restart and replay are safe, a half-stopped worker is not."""
+    log.critical("crashed; a restart goes on from the last commit", exc_info=error)
+    logging.shutdown()
+    os._exit(CRASHED)
 
 
 def group_of(stage: str, generation: int) -> str:
@@ -63,7 +83,7 @@ def _score(settings: Settings) -> StageApp:
         poison=PoisonLimit(settings.poison_ratio, settings.poison_run),
         time=settings.topic_time,
     )
-    stage = app.stage = ScoreStage(app, config, SystemClock())
+    stage = app.stage = ScoreStage(app, config, SystemClock(), crash)
     score_agent(app, stage)
     return app
 
@@ -73,7 +93,7 @@ def _sink(settings: Settings) -> StageApp:
         raise ConfigurationError("TQ_DATABASE_URL is missing: where is Postgres?")
     url = settings.database_url.get_secret_value()
     app = _app("sink", settings, settings.sink_batch_records)
-    stage = app.stage = SinkStage(app)
+    stage = app.stage = SinkStage(app, crash)
     sink_agent(app, stage)
 
     async def connect() -> None:

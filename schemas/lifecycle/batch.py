@@ -92,7 +92,7 @@ class Draft:
         self, keys: Sequence[bytes | None], offsets: Sequence[int], timestamps: Sequence[int]
     ) -> None:
         n = len(keys)
-        self.keys = list(keys)
+        self.keys = [key or b"" for key in keys]
         self.raw = b""
         self.extra = bytearray()
         self.accepted = np.zeros(n, np.bool_)
@@ -173,11 +173,10 @@ class Draft:
 
     def _columns_of(self, rows: Rows) -> LifecycleColumns:
         columns = self.columns
-        places = range(len(self.keys))[rows] if isinstance(rows, slice) else rows.tolist()
         return LifecycleColumns(
             offset=columns.offset[rows],
             timestamp=columns.timestamp[rows],
-            key=[self.keys[place] or b"" for place in places],
+            key=self.keys if isinstance(rows, slice) else [self.keys[i] for i in rows.tolist()],
             kind=columns.kind[rows],
             event_id=columns.event_id[rows],
             session_id=columns.session_id[rows],

@@ -27,6 +27,11 @@ UNFINISHED = np.uint64(0x80 << 56)
 TOP_BITS = np.uint64(0x8080808080808080)
 LOW_SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
 ONE = np.uint64(1)
+LOW_BITS = np.uint64(0x0101010101010101)
+SPACES = np.uint64(0x2020202020202020)
+WORD = 8
+FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD + 1)], np.uint64)
+"""Masks of the first so many bytes of a word."""
 CLOSE_UP = tuple(
     (np.uint64(low), np.uint64(low << distance), np.uint64(gap))
     for low, distance, gap in (
@@ -40,6 +45,19 @@ CLOSE_UP = tuple(
 def words_of(raw: bytes) -> Words:
     """The 8 bytes from every position on, little-endian, without copying."""
     return np.ndarray(len(raw) - 7, np.dtype("<u8"), raw, strides=(1,))
+
+
+def has_odd_bytes(words: Words, starts: Longs, lengths: Longs) -> Flags:
+    """Which texts hold NUL or something beyond ASCII, eight bytes of every text at a time."""
+    odd = np.zeros(len(starts), np.bool_)
+    rows = np.arange(len(starts))
+    while len(rows):
+        mask = FIRST_BYTES[np.minimum(lengths, WORD)]
+        word = words[starts] & mask | SPACES & ~mask
+        odd[rows] |= (word - LOW_BITS | word) & TOP_BITS != 0
+        longer = lengths > WORD
+        rows, starts, lengths = rows[longer], starts[longer] + WORD, lengths[longer] - WORD
+    return odd
 
 
 class Cursor:

@@ -9,7 +9,7 @@ from schemas.lifecycle.records import decode_record
 from schemas.lifecycle.vector import fill_plain
 from tutor_quality.errors import InvalidRecord
 
-WORTHWHILE = 64
+WORTHWHILE = 32
 """Records from which on the vector decoder is the faster one."""
 
 
@@ -25,7 +25,7 @@ def decode_lifecycle(
     """
     draft = Draft(keys, offsets, timestamps)
     if len(values) >= WORTHWHILE:
-        fill_plain(draft, keys, values)
+        fill_plain(draft, values)
     refused: list[Refused] = []
     for place in np.flatnonzero(~draft.accepted).tolist():
         try:

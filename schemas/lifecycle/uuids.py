@@ -21,11 +21,10 @@ def lowered(texts: Bytes) -> Bytes:
 def are_uuids(texts: Bytes) -> Flags:
     """For lowered texts (n, …, 36): which n hold nothing but UUIDs."""
     digits = np.less(texts - np.uint8(ord("0")), 10) | _letters(texts).view(np.bool_)
-    hyphens = np.equal(texts, ord("-"))
-    right = np.where(HYPHENS, hyphens, digits)
+    right = np.where(HYPHENS, np.equal(texts, ord("-")), digits)
     if right.all():
         return np.ones(len(texts), np.bool_)
-    whole: Flags = right.reshape(len(texts), -1).all(axis=1)
+    whole: Flags = np.logical_and.reduce(right.reshape(len(texts), -1), axis=1)
     return whole
 
 

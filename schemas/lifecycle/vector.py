@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.lifecycle.batch import Draft, Rows
-from schemas.lifecycle.cursor import NO_TEXT, Cursor, Flags, Longs, Span, words_of
+from schemas.lifecycle.cursor import NO_TEXT, Cursor, Flags, Longs, Span, has_odd_bytes, words_of
 from schemas.lifecycle.uuids import CHARACTERS, Bytes, are_uuids, lowered, uuid_bytes
 from tutor_quality.domain.columns import NULL_TIME, Initiator, Kind
 from tutor_quality.domain.legality import (
     LATEST_MS,
-    MAX_CONTEXT,
     MAX_DURATION_MINUTES,
     MAX_RATING,
     MAX_REASON,
@@ -30,7 +29,9 @@ from tutor_quality.domain.legality import (
 from tutor_quality.domain.sessions import FUTURE_TOLERANCE_MS
 
 LONGEST = 4096
-"""Bytes of a value; bounds the memory of a batch, and longer ones are rare."""
+"""Bytes of a value; bounds the memory of a batch, and longer ones are rare.
+
+Less than the limit of a context, so that a context here cannot be too long."""
 PADDING = bytes(512)
 NO_KEY = bytes(CHARACTERS)
 
@@ -45,13 +46,13 @@ MARK_DUE = 6
 SIX_BYTES = np.uint64((1 << 48) - 1)
 SEVEN_BYTES = np.uint64((1 << 56) - 1)
 
-TEXT_LIMITS = (MAX_STUDENT_ID, MAX_REASON_CODE, MAX_REASON, MAX_CONTEXT)
+TEXT_LIMITS = (MAX_STUDENT_ID, MAX_REASON_CODE, MAX_REASON)
 CONTEXT = 3
 
 
-def fill_plain(draft: Draft, keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> None:
+def fill_plain(draft: Draft, values: Sequence[bytes | None]) -> None:
     """Accepts into the draft what is plainly valid and leaves the rest untouched."""
-    batch = Values(values, keys)
+    batch = Values(values, draft.keys)
     draft.raw = batch.raw
     first = batch.words[batch.starts]
     _fill_events(draft, batch, _rows(first & SIX_BYTES == EVENT_START))
@@ -62,16 +63,20 @@ def fill_plain(draft: Draft, keys: Sequence[bytes | None], values: Sequence[byte
 class Values:
     """All values in one buffer; long and missing ones are empty there."""
 
-    def __init__(self, values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> None:
-        plain = [v if v is not None and len(v) <= LONGEST else b"" for v in values]
+    def __init__(self, values: Sequence[bytes | None], keys: Sequence[bytes]) -> None:
+        plain = [value or b"" for value in values]
+        sizes = np.fromiter(map(len, plain), np.int64, len(plain))
+        if sizes.max() > LONGEST:
+            plain = [value if len(value) <= LONGEST else b"" for value in plain]
+            sizes[sizes > LONGEST] = 0
         self.raw = b"".join((*plain, PADDING))
         self.words = words_of(self.raw)
         self.bytes = np.frombuffer(self.raw, np.uint8)
-        sizes = np.fromiter(map(len, plain), np.int64, len(plain))
         self.ends = np.cumsum(sizes)
         self.starts = self.ends - sizes
-        named = b"".join([k if k is not None and len(k) == CHARACTERS else NO_KEY for k in keys])
-        self.keys = np.frombuffer(named, np.uint8).reshape(-1, CHARACTERS)
+        if set(map(len, keys)) != {CHARACTERS}:
+            keys = [key if len(key) == CHARACTERS else NO_KEY for key in keys]
+        self.keys = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, CHARACTERS)
 
     def text(self, start: int, length: int) -> bytes:
         return self.raw[start : start + length]
@@ -188,13 +193,16 @@ def _null_or_within(numbers: Longs, least: int, most: int) -> Flags:
 
 
 def _check_texts(batch: Values, texts: Sequence[Span], ok: Flags) -> None:
-    """Clears `ok` where a text is illegal; short ASCII without NUL needs no closer look."""
-    odd = np.concatenate((np.zeros(1, np.int32), np.cumsum(batch.bytes - 1 > 126, dtype=np.int32)))
-    for (starts, lengths), limit in zip(texts, TEXT_LIMITS, strict=True):
-        odds = odd[starts + np.maximum(lengths, 0)] - odd[starts]
-        for row in np.flatnonzero(ok & ((odds != 0) | (lengths > limit))).tolist():
-            ok[row] = _is_text(batch.text(starts[row], lengths[row]), limit)
+    """Clears `ok` where a text is illegal; short ASCII without NUL needs no closer look.
+
+    A context has fewer bytes than it may have characters, and its JSON is checked as UTF-8.
+    """
     ok &= texts[0][1] > 0
+    for (starts, lengths), limit in zip(texts, TEXT_LIMITS, strict=False):
+        rows = np.flatnonzero(ok & (lengths > 0))
+        odd = has_odd_bytes(batch.words, starts[rows], lengths[rows]) | (lengths[rows] > limit)
+        for row in rows[odd].tolist():
+            ok[row] = _is_text(batch.text(starts[row], lengths[row]), limit)
     _check_contexts(batch, *texts[CONTEXT], ok)
 
 

@@ -17,7 +17,7 @@ from faust.types import TP
 from schemas import topics
 from streams.outlet import KafkaOutlet
 from streams.outputs import Outputs
-from streams.partitions import Assignment, Delivery, PartitionTask
+from streams.partitions import Assignment, Crash, Delivery, PartitionTask
 from streams.protocol import PoisonLimit, ScorePartition, partition_time
 from streams.recovery import LogReader
 from streams.transport import BatchSchema
@@ -55,8 +55,9 @@ class ScoreConfig:
 class ScoreStage:
     """All partitions of this worker."""
 
-    def __init__(self, app: Any, config: ScoreConfig, clock: Clock) -> None:
+    def __init__(self, app: Any, config: ScoreConfig, clock: Clock, crash: Crash) -> None:
         self._app = app
+        self._crash = crash
         self._config = config
         self._clock = clock
         self._source = LogReader(config.bootstrap, TOPIC)
@@ -73,8 +74,11 @@ class ScoreStage:
         Raises LogRewound when rows have applied what the input topic does not hold any more.
         """
         partitions = {partition for topic, partition in assigned if topic == TOPIC}
-        await self._start_nothing_twice(partitions)
+        await self.close()
         began = monotonic()
+        # Rows of a partition that others have now are dropped; of one kept, the tail is read.
+        for partition in set(self._restored) - partitions:
+            del self._restored[partition]
         stretches: dict[int, tuple[int, int | None]] = {}
         for partition in partitions:
             rows, position = self._restored.get(partition, (TutorRows(self._config.rule), 0))
@@ -94,13 +98,6 @@ class ScoreStage:
         log.info("restored %d rows in %.2f s", count, monotonic() - began)
         for partition in partitions:
             self._start(TP(TOPIC, partition))
-
-    async def _start_nothing_twice(self, partitions: set[int]) -> None:
-        """Forget partitions that others have now; keep the clean ones to read only their tail."""
-        for partition in list(self._tasks):
-            await self._close(partition)
-        for partition in set(self._restored) - partitions:
-            del self._restored[partition]
 
     def _load(self, partition: int, records: list[Any]) -> None:
         rows, _ = self._restored[partition]
@@ -143,7 +140,7 @@ class ScoreStage:
             worker,
             flush_seconds=config.flush_seconds,
             idle_seconds=IDLE_SECONDS,
-            crash=self._app.crash,
+            crash=self._crash,
             stopped=lambda tp: self._app.consumer.pause_partitions({tp}),
             forget=self._app.consumer.forget,
         )
@@ -157,6 +154,10 @@ class ScoreStage:
         for partition in list(self._tasks):
             if (TOPIC, partition) in revoked:
                 await self._close(partition)
+
+    async def close(self) -> None:
+        for partition in list(self._tasks):
+            await self._close(partition)
 
     async def _close(self, partition: int) -> None:
         clean = await self._tasks.pop(partition).close()

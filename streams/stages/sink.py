@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.topics import Topic
 from streams.dead_letters import dead_letter
 from streams.outlet import KafkaOutlet
-from streams.partitions import Assignment, Delivery, PartitionTask
+from streams.partitions import Assignment, Crash, Delivery, PartitionTask
 from streams.sink_writer import SinkWriter
 from streams.transport import BatchSchema
 from tutor_quality.errors import IllegalEvent
@@ -31,8 +31,9 @@ IDLE_SECONDS = 5.0
 class SinkStage:
     """All partitions of this worker."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, crash: Crash) -> None:
         self._app = app
+        self._crash = crash
         self._pool: asyncpg.Pool | None = None
         self._tasks: dict[TP, PartitionTask] = {}
 
@@ -50,6 +51,12 @@ class SinkStage:
             if tp in revoked:
                 await self._tasks.pop(tp).close()
 
+    async def close(self) -> None:
+        for tp in list(self._tasks):
+            await self._tasks.pop(tp).close()
+        if self._pool is not None:
+            await self._pool.close()
+
     async def put(self, batch: Delivery) -> None:
         task = self._tasks.get(batch.tp)
         if task is None:
@@ -65,7 +72,7 @@ class SinkStage:
             worker,
             flush_seconds=0.0,
             idle_seconds=IDLE_SECONDS,
-            crash=self._app.crash,
+            crash=self._crash,
             stopped=lambda tp: self._app.consumer.pause_partitions({tp}),
             forget=self._app.consumer.forget,
         )

@@ -103,10 +103,8 @@ def check_like_fastavro(value: bytes | None, record: SessionEvent | Tick) -> Non
 
 def fastavro_record(value: bytes) -> dict[str, object]:
     """Ids in lower case; times as fastavro has them in the bytes."""
-    release = release_of(value[4])
-    assert release is not None
     stream = io.BytesIO(value[5:])
-    schema = plain(release.schema())
+    schema = plain(release_of(value[4]).schema())
     record = fastavro.schemaless_reader(stream, fastavro.parse_schema(schema), None)
     assert not stream.read(1), "bytes are left"
     assert isinstance(record, dict)

@@ -1,0 +1,155 @@
+"""Records of the other topics as rows: what `storage.upserts` merges."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schemas import codec
+from schemas.topics import (
+    HIGH_RISK,
+    PROGRESS,
+    RISK_CHANGED,
+    SCORE,
+    SOURCES,
+    STUDENT_PROFILE,
+    TUTOR_PROFILE,
+    Topic,
+    dead_letters,
+)
+from streams.dead_letters import PREFIX
+from tutor_quality.storage.copy_binary import instant
+from tutor_quality.storage.tables import WINDOWS
+from tutor_quality.storage.upserts import (
+    ALERTS,
+    DEAD_LETTERS,
+    PENDING_PROGRESS,
+    RISK_CHANGES,
+    STUDENTS,
+    TUTOR_SCORES,
+    TUTORS,
+    Row,
+    Target,
+)
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(Protocol):
+    """A Kafka record, e.g. aiokafka's."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where the records of a topic go and how one becomes a row.
+
+    `row` takes the record and the partition. It raises InvalidRecord or OverflowError for what
+    can be no row.
+    """
+
+    target: Target
+    row: Callable[[Record, int], Row]
+
+
+def _tutor_profile(record: Record, partition: int) -> Row:
+    value = _decoded(TUTOR_PROFILE, record)
+    tutor_id = value.pop("tutor_id")
+    name = value["name"] or f"Tutor {tutor_id[:8]}"
+    return {**_profile(record, value), "id": tutor_id, "name": name}
+
+
+def _student_profile(record: Record, partition: int) -> Row:
+    value = _decoded(STUDENT_PROFILE, record)
+    student_id = value.pop("student_id")
+    return {**_profile(record, value), "id": student_id, "name": value["name"] or student_id}
+
+
+def _profile(record: Record, value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **value,
+        "profile_updated_at": instant(value["updated_at"]),
+        "profile_offset": record.offset,
+        "created_at": instant(record.timestamp),
+    }
+
+
+def _score(record: Record, partition: int) -> Row:
+    value = _with_instants(_decoded(SCORE, record), "as_of", "next_change_at")
+    for days in WINDOWS:
+        counts = value.pop(f"attendance_{days}d")
+        value |= {f"{name}_{days}d": count for name, count in counts.items()}
+    return value
+
+
+def _risk_change(record: Record, partition: int) -> Row:
+    return _with_instants(_decoded(RISK_CHANGED, record), "occurred_at", "cause_slot_at")
+
+
+def _alert(record: Record, partition: int) -> Row:
+    return _with_instants(_decoded(HIGH_RISK, record), "occurred_at", "scheduled_start")
+
+
+def _progress(record: Record, partition: int) -> Row:
+    value = _with_instants(_decoded(PROGRESS, record), "applied_until")
+    return {**value, "record_offset": record.offset}
+
+
+def _decoded(topic: Topic, record: Record) -> dict[str, Any]:
+    assert topic.schema is not None
+    return codec.decode(topic.schema, record.value or b"")
+
+
+def _with_instants(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    return value | {name: instant(value[name]) for name in names}
+
+
+def _dead_letter(letters: Topic) -> Callable[[Record, int], Row]:
+    def row(record: Record, partition: int) -> Row:
+        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        return {
+            **_refused_record(headers, letters.name, partition, record.offset),
+            "reason": headers.get("tq_reason", "unknown"),
+            "message": headers.get(f"{PREFIX}message", "written without our headers"),
+            "key": record.key,
+            "size": len(record.value or b""),
+            "failed_at": instant(record.timestamp),
+            "letter_partition": partition,
+            "letter_offset": record.offset,
+        }
+
+    return row
+
+
+def _refused_record(
+    headers: Mapping[str, str], letters: str, partition: int, offset: int
+) -> dict[str, Any]:
+    """Where it was; the place of the letter itself if somebody else wrote that."""
+    place = [headers.get(PREFIX + name, "") for name in ("topic", "partition", "offset")]
+    if all(place) and place[1].isdecimal() and place[2].isdecimal():
+        return {"topic": place[0], "partition": int(place[1]), "record_offset": int(place[2])}
+    return {"topic": letters, "partition": partition, "record_offset": offset}
+
+
+LANDINGS: dict[str, Landing] = {
+    TUTOR_PROFILE.name: Landing(TUTORS, _tutor_profile),
+    STUDENT_PROFILE.name: Landing(STUDENTS, _student_profile),
+    SCORE.name: Landing(TUTOR_SCORES, _score),
+    RISK_CHANGED.name: Landing(RISK_CHANGES, _risk_change),
+    HIGH_RISK.name: Landing(ALERTS, _alert),
+    PROGRESS.name: Landing(PENDING_PROGRESS, _progress),
+    **{
+        letters.name: Landing(DEAD_LETTERS, _dead_letter(letters))
+        for letters in map(dead_letters, SOURCES)
+    },
+}
+"""By topic; the lifecycle topic has columns of its own, see `sink_writer`."""

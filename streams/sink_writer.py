@@ -1,0 +1,226 @@
+"""Records of any topic into Postgres, one transaction a batch.
+
+A crash, a retry or a lost answer to COMMIT writes the same batch again, which changes nothing.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import asyncpg
+import numpy as np
+import orjson
+
+from schemas.lifecycle import decode_lifecycle
+from schemas.topics import LIFECYCLE, PROGRESS, SCORE, Topic
+from streams.sink_rows import LANDINGS, Landing, Record
+from tutor_quality.domain.columns import Kind
+from tutor_quality.errors import InvalidRecord
+from tutor_quality.storage import upserts
+from tutor_quality.storage.session_rows import SessionRows
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "tq_changes"
+"""LISTEN here for {"topic", "partition", "offset"} of every batch that landed."""
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 15.0
+
+TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
+"""Connection, deadlock and serialization, resources (disk full), operator or timeout, system."""
+TRANSIENT_STATES = ("55P03", "25P03", "25006")
+"""Lock timeout, idle too long in the transaction, a server that became a read-only standby."""
+REFUSING_CLASSES = ("22", "23", "54")
+"""A value, a constraint, a limit such as that of an index row."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A record for the dead letters; everything else of its batch has landed."""
+
+    offset: int
+    reason: str
+
+
+class Rows(Protocol):
+    """Rows of one batch that can be written, or halved to find the one that is refused."""
+
+    def __len__(self) -> int: ...
+    @property
+    def first_offset(self) -> int: ...
+    def halves(self) -> "Sequence[Rows]": ...
+    async def ensure_stage(self, connection: asyncpg.Connection) -> None: ...
+    async def write(self, connection: asyncpg.Connection) -> None: ...
+
+
+class SinkWriter:
+    """One for all topics and partitions; `write` may run for several partitions at once."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`jitter` gives numbers in [0, 1)."""
+        self._pool = pool
+        self._sleep = sleep
+        self._jitter = jitter
+        self.skipped = 0
+        """Records so far that are the score stage's business: ticks and what it dead-letters."""
+
+    async def write(
+        self, topic: Topic, partition: int, records: Sequence[Record]
+    ) -> list[RefusedRow]:
+        """Returns when all records but the refused ones are committed.
+
+        `records` are in offset order. While Postgres is away it tries for as long as it takes.
+        """
+        rows, refused = self._rows(topic, partition, records)
+        end = records[-1].offset + 1
+        attempt = 0
+        while True:
+            try:
+                return refused + await self._transaction(topic, partition, rows, end)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not _is_transient(error) or self._pool.is_closing():
+                    raise
+                log.warning(
+                    "sink: %s partition %d below offset %d is not written yet: %s",
+                    *(topic.name, partition, end, _about(error)),
+                )
+            await self._sleep(self._pause(attempt))
+            attempt += 1
+
+    def _pause(self, attempt: int) -> float:
+        """Seconds; grows to the longest, half of it chance so that workers spread."""
+        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempt, 16))
+        return longest * (0.5 + 0.5 * self._jitter())
+
+    def _rows(
+        self, topic: Topic, partition: int, records: Sequence[Record]
+    ) -> tuple[Rows, list[RefusedRow]]:
+        if topic is LIFECYCLE:
+            return self._session_rows(partition, records), []
+        return _landing_rows(LANDINGS[topic.name], partition, records)
+
+    def _session_rows(self, partition: int, records: Sequence[Record]) -> SessionRows:
+        batch = decode_lifecycle(
+            [record.key for record in records],
+            [record.value for record in records],
+            [record.offset for record in records],
+            [record.timestamp for record in records],
+        )
+        texts = batch.texts
+        everything = SessionRows(
+            partition,
+            batch.columns,
+            [texts.student_id, texts.reason_code, texts.reason, texts.context],
+        )
+        events = np.flatnonzero(batch.columns.kind != Kind.TICK)
+        self.skipped += len(records) - len(events)
+        return everything if len(events) == len(everything) else everything.take(events)
+
+    async def _transaction(
+        self, topic: Topic, partition: int, rows: Rows, end: int
+    ) -> list[RefusedRow]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            if topic in (SCORE, PROGRESS):
+                await upserts.lock_progress(connection, partition)
+            await rows.ensure_stage(connection)
+            refused = await _land(connection, rows)
+            await upserts.advance(connection, topic.name, partition, end)
+            if topic in (SCORE, PROGRESS):
+                await upserts.apply_progress(connection, SCORE.name, partition)
+            await _notify(connection, topic, partition, end - 1)
+            return refused
+
+
+@dataclass(frozen=True, slots=True)
+class LandingRows:
+    """Rows of one table with the offsets they came from."""
+
+    target: upserts.Target
+    offsets: Sequence[int]
+    rows: Sequence[upserts.Row]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def first_offset(self) -> int:
+        return self.offsets[0]
+
+    def halves(self) -> Sequence["LandingRows"]:
+        middle = len(self) // 2
+        return [
+            LandingRows(self.target, self.offsets[half], self.rows[half])
+            for half in (slice(middle), slice(middle, None))
+        ]
+
+    async def ensure_stage(self, connection: asyncpg.Connection) -> None:
+        await upserts.ensure_stage(connection, self.target.stage, self.target.create_stage)
+
+    async def write(self, connection: asyncpg.Connection) -> None:
+        await upserts.merge(connection, self.target, self.rows)
+
+
+def _landing_rows(
+    landing: Landing, partition: int, records: Sequence[Record]
+) -> tuple[LandingRows, list[RefusedRow]]:
+    offsets, rows, refused = [], [], []
+    for record in records:
+        try:
+            rows.append(landing.row(record, partition))
+            offsets.append(record.offset)
+        except (InvalidRecord, OverflowError) as error:
+            refused.append(RefusedRow(record.offset, str(error)))
+    return LandingRows(landing.target, offsets, rows), refused
+
+
+async def _land(connection: asyncpg.Connection, rows: Rows) -> list[RefusedRow]:
+    """Write what Postgres accepts; halves what it refuses until single rows are left."""
+    if not len(rows):
+        return []
+    try:
+        async with connection.transaction():
+            await rows.write(connection)
+    except (asyncpg.PostgresError, ValueError, OverflowError) as error:
+        if not _is_refusal(error):
+            raise
+        if len(rows) == 1:
+            return [RefusedRow(rows.first_offset, _about(error))]
+    else:
+        return []
+    return [refused for half in rows.halves() for refused in await _land(connection, half)]
+
+
+async def _notify(
+    connection: asyncpg.Connection, topic: Topic, partition: int, offset: int
+) -> None:
+    payload = orjson.dumps({"topic": topic.name, "partition": partition, "offset": offset})
+    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload.decode())
+
+
+def _is_transient(error: BaseException) -> bool:
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        # The connection is gone, or the command timeout has struck.
+        return True
+    return state.startswith(TRANSIENT_CLASSES) or state in TRANSIENT_STATES
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """What the driver cannot encode (a number too large for its column) counts as refused."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(REFUSING_CLASSES)
+    return isinstance(error, ValueError | OverflowError)
+
+
+def _about(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
