@@ -90,7 +90,9 @@ class ScopedRoute(APIRoute):
             if scopes:
                 admission: Admission = request.app.state.services.guard
                 request.state.principal = await admission.admit(request, scopes)
-            _refuse_unknown(request, known)
+            if self.include_in_schema:
+                # Pages of the dashboard keep their own state in the query.
+                _refuse_unknown(request, known)
             return await handle(StrictRequest(request.scope, request.receive))
 
         return guarded
@@ -113,7 +115,10 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
     unknown = request.query_params.keys() - known
     if unknown:
         raise invalid_request(
-            [{"parameter": name, "detail": "there is no such parameter"} for name in sorted(unknown)]
+            [
+                {"parameter": name, "detail": "there is no such parameter"}
+                for name in sorted(unknown)
+            ]
         )
 
 

@@ -28,7 +28,9 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """`version` says which data it was made from, so that it can be asked for again by ETag."""
-    response = Response(orjson.dumps(body, option=JSON_OPTIONS), status, headers, "application/json")
+    response = Response(
+        orjson.dumps(body, option=JSON_OPTIONS), status, headers, "application/json"
+    )
     if version is not None:
         response.headers["etag"] = etag(version)
         response.headers["cache-control"] = REVALIDATE

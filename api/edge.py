@@ -19,12 +19,12 @@ BODY_DEADLINE_SECONDS = 20.0
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data:;"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'"
 )
 SECURITY_HEADERS = {
-    "content-security-policy": CONTENT_SECURITY_POLICY.format(nonce=""),
+    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",

@@ -1,8 +1,8 @@
-"""Every refusal is `application/problem+json` (RFC 9457); one table says which error is which status.
+"""Every refusal is `application/problem+json` (RFC 9457).
 
-    TutorQualityError  InvalidInput, InvalidRecord  400     NotFound  404     TransientFailure  503
-    Problem            whatever status it was raised with
-    anything else      500, without a word about its cause
+TutorQualityError  InvalidInput, InvalidRecord  400     NotFound  404     TransientFailure  503
+Problem            whatever status it was raised with
+anything else      500, without a word about its cause
 """
 
 import logging
@@ -61,7 +61,9 @@ def retry_later(detail: str) -> Problem:
     return Problem(503, detail, headers={"retry-after": str(RETRY_AFTER_SECONDS)})
 
 
-def problem_body(status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
+def problem_body(
+    status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
     code = CODES.get(status, "error")
     body: dict[str, Any] = {
         "type": f"urn:tutor-quality:problem:{code}",

@@ -1,4 +1,4 @@
-"""Lets callers in: recognises them, limits their rate, checks scope and, for browsers, the origin."""
+"""Lets callers in: who they are, how often, with what scope and, for browsers, from where."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -184,9 +184,7 @@ class Guard:
         async with self._database.writing() as connection:
             cookie = await logins.redeem(connection, self._pepper, token, now)
         if cookie is None:
-            problem = Problem(
-                401, "This link was used or is too old; `tq login` prints a new one."
-            )
+            problem = Problem(401, "This link was used or is too old; `tq login` prints a new one.")
             self._bookkeeper.refused(request, None, problem)
             raise problem
         return cookie
@@ -204,9 +202,11 @@ def _unauthenticated(request: Request) -> Problem:
     detail = (
         "This key or token is not known here, or no longer."
         if offered
-        else "Say who you are: X-API-Key (`tq keys create`), a bearer token, or log in (`tq login`)."
+        else "Say who you are: X-API-Key (`tq keys create`), a bearer token, or `tq login`."
     )
-    return Problem(401, detail, headers={"www-authenticate": 'ApiKey realm="tutor-quality", Bearer'})
+    return Problem(
+        401, detail, headers={"www-authenticate": 'ApiKey realm="tutor-quality", Bearer'}
+    )
 
 
 def _check_scope(principal: Principal, scopes: frozenset[str]) -> None:

@@ -109,9 +109,7 @@ async def rotate(
     if old is None or not old.is_live(now):
         raise NotFound(f"there is no live key {key_id!r}; `tq keys ls` lists them")
     until = min(old_until, old.expires_at) if old.expires_at else old_until
-    await connection.execute(
-        "UPDATE api_keys SET expires_at = $2 WHERE key_id = $1", key_id, until
-    )
+    await connection.execute("UPDATE api_keys SET expires_at = $2 WHERE key_id = $1", key_id, until)
     return await create(connection, pepper, old.name, sorted(old.scopes), now)
 
 

@@ -20,7 +20,7 @@ import orjson
 from api.answers import JSON_OPTIONS
 from api.database import AWAY, Connection, Database
 from api.metrics import Metrics
-from api.responses import percent
+from api.responses import alert_item
 from api.times import instant, milliseconds
 from schemas.topics import HIGH_RISK, PROGRESS, RISK_CHANGED, SCORE
 from tutor_quality.errors import TransientFailure
@@ -76,7 +76,9 @@ class News:
 
 def _event(name: str, body: dict[str, Any], ident: str | None = None) -> bytes:
     head = f"id: {ident}\n" if ident else ""
-    return f"{head}event: {name}\ndata: ".encode() + orjson.dumps(body, option=JSON_OPTIONS) + b"\n\n"
+    return (
+        f"{head}event: {name}\ndata: ".encode() + orjson.dumps(body, option=JSON_OPTIONS) + b"\n\n"
+    )
 
 
 class Client:
@@ -239,9 +241,7 @@ def _risk_changed(row: Row) -> News:
 
 def _alert(row: Row) -> News:
     mark = Mark(row["occurred_at"], UUID(row["event_id"]))
-    rates = {name: percent(row[name]) for name in row.keys() if name.startswith("reschedule_rate")}
-    body = {**dict(row), **rates, "risk_threshold": percent(row["risk_threshold"])}
-    return News("alert", mark, body)
+    return News("alert", mark, alert_item(row))
 
 
 async def _closed(connection: Connection) -> None:

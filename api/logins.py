@@ -103,7 +103,9 @@ async def find_session(connection: Connection, cookie_hash: bytes) -> StoredSess
         "SELECT principal, scopes, expires_at, revoked_at FROM login_sessions WHERE hash = $1",
         cookie_hash,
     )
-    return None if row is None else StoredSession(**{**dict(row), "scopes": frozenset(row["scopes"])})
+    return (
+        None if row is None else StoredSession(**{**dict(row), "scopes": frozenset(row["scopes"])})
+    )
 
 
 async def end_session(connection: Connection, cookie_hash: bytes, now: datetime) -> None:

@@ -5,6 +5,7 @@ These models are the contract in the OpenAPI document; routes write the JSON the
 hold it against them.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -381,4 +382,9 @@ def rate(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-Json = dict[str, Any]
+def alert_item(row: Mapping[str, Any]) -> dict[str, Any]:
+    item = dict(row)
+    for name in ("reschedule_rate_7d", "reschedule_rate_30d", "reschedule_rate_90d"):
+        item[name] = percent(row[name])
+    item["risk_threshold"] = percent(row["risk_threshold"])
+    return item

@@ -1,6 +1,6 @@
 """Alerts: what changed, and who has seen it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -9,12 +9,12 @@ from api import answers
 from api.access import ScopedRoute, principal_of, requires
 from api.answers import READ_PROBLEMS, answer, problems
 from api.errors import Problem
-from api.responses import Acknowledgement, AlertPage, percent
+from api.responses import Acknowledgement, AlertPage, alert_item
 from api.routes.tutors import CursorText, Limit
 from api.services import services_of
 from api.times import instant
 from tutor_quality.storage import queries
-from tutor_quality.storage.queries import AlertFilter, Row
+from tutor_quality.storage.queries import AlertFilter
 
 router = APIRouter(route_class=ScopedRoute, tags=["alerts"])
 
@@ -52,14 +52,6 @@ async def list_alerts(
         "as_of": version.as_of,
     }
     return answer(page, headers=answers.next_link(request, following))
-
-
-def alert_item(row: Row) -> dict[str, Any]:
-    item = dict(row)
-    for name in ("reschedule_rate_7d", "reschedule_rate_30d", "reschedule_rate_90d"):
-        item[name] = percent(row[name])
-    item["risk_threshold"] = percent(row["risk_threshold"])
-    return item
 
 
 @router.post(

@@ -40,6 +40,8 @@ def router_for(dist: Path | None) -> APIRouter:
         if dist is None:
             return HTMLResponse(NOT_BUILT)
         file = _file(dist, path)
+        if file is None and path.startswith("assets/"):
+            raise Problem(404, "This asset belongs to another build: load the page again.")
         if file is None:
             return FileResponse(dist / "index.html", headers={"cache-control": "no-cache"})
         return FileResponse(file, headers=_caching(path))

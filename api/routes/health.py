@@ -51,9 +51,7 @@ async def _database_state(services: Services) -> tuple[bool, datetime | None]:
         return False, None
 
 
-@router.get(
-    "/livez", summary="The process runs", response_model=Liveness, responses=problems(400)
-)
+@router.get("/livez", summary="The process runs", response_model=Liveness, responses=problems(400))
 @public
 async def get_liveness(request: Request) -> Response:
     """Asks nothing of anybody."""

@@ -19,8 +19,10 @@ router = APIRouter(route_class=ScopedRoute, tags=["login"])
     status_code=303,
     summary="Log a browser in",
     response_class=RedirectResponse,
-    responses={303: {"description": "Logged in: on to the dashboard."}}
-    | problems(400, 401, 429, 503),
+    responses={
+        303: {"description": "Logged in: on to the dashboard."},
+        **problems(400, 401, 429, 503),
+    },
 )
 @public
 async def log_in(

@@ -60,10 +60,14 @@ CursorText = Annotated[
 @requires("read")
 async def list_tutors(
     request: Request,
-    risk_status: Annotated[RiskStatus, Query(description="high_risk: any rate > threshold")] = "all",
+    risk_status: Annotated[
+        RiskStatus, Query(description="high_risk: any rate > threshold")
+    ] = "all",
     search: Annotated[
         str | None,
-        Query(max_length=200, pattern=r"^[^\x00]*$", description="part of name, e-mail, external id"),
+        Query(
+            max_length=200, pattern=r"^[^\x00]*$", description="part of name, e-mail, external id"
+        ),
     ] = None,
     sort_by: Annotated[TutorOrder, Query(description="tutors without a rate come last")] = (
         "reschedule_rate_30d"
@@ -310,7 +314,7 @@ async def get_history(
     days: Annotated[int, Query(ge=1, le=365, description="before as_of")] = 90,
     limit: Limit = 100,
 ) -> Response:
-    """The trend has the last `days // 7` closed calendar weeks, at least one; null = no sessions."""
+    """The trend has the last `days // 7` closed calendar weeks, at least one."""
     async with services_of(request).database.reading() as connection:
         version = await queries.data_version(connection)
         if answers.has(request, version):
@@ -318,9 +322,7 @@ async def get_history(
         as_of = (await _existing(connection, tutor_id))["complete_until"]
         if as_of is None:
             return answer(_history([], [], None), version)
-        moves = await queries.reschedules(
-            connection, tutor_id, as_of - days * DAY, as_of, limit
-        )
+        moves = await queries.reschedules(connection, tutor_id, as_of - days * DAY, as_of, limit)
         count = max(1, days // 7)
         weeks = await queries.weekly(connection, first_week(as_of, count), count, tutor_id)
     return answer(_history(moves, weeks, as_of), version)

@@ -131,9 +131,7 @@ def _after(
     if kind == "text":
         value += ' COLLATE "C"'
     beyond = "<" if direction == "desc" else ">"
-    condition = (
-        f"({key} {beyond} {value} OR ({key} = {value} AND t.id > {ident}) OR {key} IS NULL)"
-    )
+    condition = f"({key} {beyond} {value} OR ({key} = {value} AND t.id > {ident}) OR {key} IS NULL)"
     return condition, [place.value, place.id]
 
 
@@ -196,7 +194,8 @@ async def session_events(
     return await connection.fetch(  # type: ignore[no-any-return]
         "SELECT event_id::text, event_type, session_id::text, student_id, scheduled_start,"
         " occurred_at, recorded_at, duration_minutes, new_start, initiator, reason_code, reason,"
-        f" started_at, ended_at, rating, is_first_session FROM session_events WHERE tutor_id = $1{seek}"
+        " started_at, ended_at, rating, is_first_session"
+        f" FROM session_events WHERE tutor_id = $1{seek}"
         " ORDER BY occurred_at DESC, event_id DESC LIMIT $2",
         tutor_id,
         limit,
@@ -333,8 +332,9 @@ async def dead_letter_counts(connection: Connection) -> list[Row]:
 async def risk_changes_since(connection: Connection, since: datetime, limit: int) -> list[Row]:
     """Of all tutors, oldest first, from `since` on."""
     return await connection.fetch(  # type: ignore[no-any-return]
-        "SELECT event_id::text, tutor_id::text, occurred_at, is_high_risk, was_high_risk, evidence,"
-        " reasons FROM risk_changes WHERE occurred_at >= $1 ORDER BY occurred_at, event_id LIMIT $2",
+        "SELECT event_id::text, tutor_id::text, occurred_at, is_high_risk, was_high_risk,"
+        " evidence, reasons FROM risk_changes WHERE occurred_at >= $1"
+        " ORDER BY occurred_at, event_id LIMIT $2",
         since,
         limit,
     )
