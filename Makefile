@@ -13,8 +13,8 @@ setup: .venv/.installed ## make .venv with everything in it
 	@sh deploy/setup.sh "$(PY)"
 	@touch $@
 
-run: setup ## start everything and print the address; Ctrl-C stops it
-	@exec $(BIN)/tq up
+run: setup ## start everything and print the address; Ctrl-C stops it; INPUT=file MAP=file for real data
+	@exec $(BIN)/tq up $(if $(INPUT),--input "$(INPUT)" --map "$(MAP)")
 
 test: setup ## install what tests need and run them; T=path for some
 	@sh deploy/test-packages.sh
@@ -25,6 +25,11 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+<<<<<<< HEAD
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.kafka.yml
+=======
+	$(BIN)/tq schemas check
+>>>>>>> schemas
 
 format: setup ## rewrite to our format
 	$(BIN)/ruff format .

@@ -104,7 +104,8 @@ class PartitionTask:
         self._queue: asyncio.Queue[Delivery | None] = asyncio.Queue(QUEUED_BATCHES)
         self._flush_at: float | None = None
         self.poisoned = False
-        self._task = asyncio.create_task(self._guarded(), name=f"{tp.topic}-{tp.partition}")
+        self._task = asyncio.create_task(self._run(), name=f"{tp.topic}-{tp.partition}")
+        self._task.add_done_callback(self._ended)
 
     async def put(self, batch: Delivery) -> None:
         if self.poisoned:
@@ -124,16 +125,12 @@ class PartitionTask:
         await asyncio.gather(self._task, return_exceptions=True)
         return clean
 
-    async def _guarded(self) -> None:
-        try:
-            await self._run()
-        except asyncio.CancelledError:
-            raise
-        except PoisonedPartition as poisoned:
-            log.error("stopped %s-%d: %s", self._tp.topic, self._tp.partition, poisoned)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, PoisonedPartition):
+            log.error("stopped %s-%d: %s", self._tp.topic, self._tp.partition, error)
             self._stop()
-        except BaseException as error:
-            # Whatever it is: crash, restart and replay are safe, going on is not.
+        elif error is not None:
             self._crash(error)
 
     def _stop(self) -> None:

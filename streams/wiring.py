@@ -9,6 +9,7 @@ import faust
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
+from streams.groups import group_of
 from streams.partitions import Assignment, Stage
 from streams.protocol import PoisonLimit
 from streams.recovery import LogTables
@@ -57,11 +58,6 @@ def crash(error: BaseException) -> None:
     log.critical("crashed; a restart goes on from the last commit", exc_info=error)
     logging.shutdown()
     os._exit(CRASHED)
-
-
-def group_of(stage: str, generation: int) -> str:
-    """The consumer group of a stage; a new generation of the input begins with a new group."""
-    return f"{stage}-g{generation}"
 
 
 def app_for(stage: str, settings: Settings) -> StageApp:

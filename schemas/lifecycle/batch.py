@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from schemas.lifecycle.cursor import NO_TEXT
 from tutor_quality.domain.columns import NULL_TIME, Initiator, Kind, LifecycleColumns
 from tutor_quality.domain.legality import HAS_INITIATOR
-from tutor_quality.domain.sessions import EventType, SessionEvent
+from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 from tutor_quality.errors import InvalidRecord
 
 TEXTS = ("student_id", "reason_code", "reason", "context")
 KINDS = {event_type: Kind[event_type.name] for event_type in EventType}
-INITIATORS = {initiator.name.lower(): initiator for initiator in Initiator}
+INITIATORS = {name: Initiator[name.name] for name in InitiatorName}
 
 Rows = slice | NDArray[np.int64]
 """Which records of the input something speaks of."""
@@ -124,11 +124,14 @@ class Draft:
 
     def _put_tick(self, place: int, tick: Tick) -> None:
         self.accepted[place] = True
+        self.columns.kind[place] = Kind.TICK
         self.columns.occurred_at[place] = tick.due_at
+        self.text_lengths[:, place] = NO_TEXT
         if tick.tutor_id is None:
             self.keys[place] = b""
 
     def _put_event(self, place: int, event: SessionEvent) -> None:
+        """Writes every column: the vector decoder may have left nonsense here."""
         columns = self.columns
         self.accepted[place] = True
         columns.kind[place] = KINDS[event.event_type]
@@ -136,26 +139,26 @@ class Draft:
         columns.session_id[place] = _uuid_bytes(event.session_id)
         columns.scheduled_start[place] = event.scheduled_start
         columns.occurred_at[place] = event.occurred_at
-        if event.duration_minutes is not None:
-            columns.duration_minutes[place] = event.duration_minutes
-        if event.is_first_session is not None:
-            columns.is_first_session[place] = event.is_first_session
-        if event.event_type in HAS_INITIATOR and event.initiator is not None:
-            columns.initiator[place] = INITIATORS[event.initiator]
-        if event.event_type is EventType.RESCHEDULED:
-            columns.new_start[place] = _time_or_null(event.new_start)
-        if event.event_type is EventType.COMPLETED:
-            self._put_completion(place, event)
+        columns.duration_minutes[place] = _or(event.duration_minutes, -1)
+        columns.is_first_session[place] = _or(event.is_first_session, -1)
+        self._put_by_type(place, event)
         for field, name in enumerate(TEXTS):
             self._put_text(place, field, getattr(event, name))
 
-    def _put_completion(self, place: int, event: SessionEvent) -> None:
-        self.columns.started_at[place] = _time_or_null(event.started_at)
-        self.columns.ended_at[place] = _time_or_null(event.ended_at)
-        self.columns.rating[place] = event.rating or 0
+    def _put_by_type(self, place: int, event: SessionEvent) -> None:
+        columns = self.columns
+        initiator = event.initiator if event.event_type in HAS_INITIATOR else None
+        rescheduled = event.event_type is EventType.RESCHEDULED
+        completed = event.event_type is EventType.COMPLETED
+        columns.initiator[place] = -1 if initiator is None else INITIATORS[initiator]
+        columns.new_start[place] = _or(event.new_start if rescheduled else None, NULL_TIME)
+        columns.started_at[place] = _or(event.started_at if completed else None, NULL_TIME)
+        columns.ended_at[place] = _or(event.ended_at if completed else None, NULL_TIME)
+        columns.rating[place] = _or(event.rating if completed else None, 0)
 
     def _put_text(self, place: int, field: int, text: str | None) -> None:
         if text is None:
+            self.text_lengths[field, place] = NO_TEXT
             return
         encoded = text.encode()
         self.text_starts[field, place] = len(self.raw) + len(self.extra)
@@ -196,5 +199,5 @@ def _uuid_bytes(uuid: str) -> list[int]:
     return list(bytes.fromhex(uuid.replace("-", "")))
 
 
-def _time_or_null(time: int | None) -> int:
-    return NULL_TIME if time is None else time
+def _or(number: int | None, null: int) -> int:
+    return null if number is None else number

@@ -52,10 +52,10 @@ def a_history(random: Random, tutors: int, sessions: int) -> list[tuple[int, Ses
 def test_scores_and_transitions_equal_the_naive_computation_after_kills(
     bootstrap: str, tmp_path: Path
 ) -> None:
-    history = a_history(Random(1), tutors=40, sessions=12_000)
+    history = a_history(Random(1), tutors=120, sessions=5_000)
     end = history[-1][0] + 40 * DAY
     poison: list[tuple[int, SessionEvent | bytes | None]] = [(START, b"\x00garbage")]
-    parts = [history[:4000], history[4000:8000], history[8000:]]
+    parts = [history[:1800], history[1800:3600], history[3600:]]
     settings = {"session_timeout_ms": "6000", "worker_slot": "0"}
     for part in parts[:2]:
         stages.publish(bootstrap, [*poison, *part])

@@ -1,6 +1,8 @@
 """Session events for tests, and what the codec must give for them."""
 
+import json
 import random
+from dataclasses import asdict
 from uuid import UUID
 
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
@@ -30,9 +32,26 @@ def random_event(rng: random.Random, at: int = NOON) -> SessionEvent:
         ended_at=rng.choice([None, start + ended]),
         rating=rng.choice([None, 1, 5]),
         is_first_session=rng.choice([None, False, True]),
-        context=rng.choice([None, "{}", ' {"a": 1}', '{"a": "{", "ü": null, "c": true}']),
+        context=rng.choice(CONTEXTS),
     )
+
+
+CONTEXTS = (
+    None,
+    None,
+    "{}",
+    ' {"a": 1}',
+    '{"a": "{", "ü": null, "c": true}',
+    '{"lead_time_days": 12.5, "market_segment": "Online"}',
+    json.dumps({"long": "x" * 8000}),
+)
 
 
 def random_uuid(rng: random.Random) -> str:
     return str(UUID(int=rng.getrandbits(128)))
+
+
+def as_json(event: SessionEvent) -> bytes:
+    """As a producer without Avro writes it: nulls left out."""
+    fields = {name: value for name, value in asdict(event).items() if value is not None}
+    return json.dumps(fields).encode()

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from schemas import topics
+from schemas.codec import decode
 from schemas.lifecycle import encode_event, encode_tick
 from tests.support.oracles import Record
 from tutor_quality.domain.sessions import SessionEvent
@@ -21,19 +22,19 @@ PATIENCE_SECONDS = 90
 
 def start(stage: str, bootstrap: str, folder: Path, **settings: str) -> subprocess.Popen[bytes]:
     environment = {f"TQ_{name.upper()}": value for name, value in settings.items()}
-    log = (folder / f"{stage}.log").open("ab")
-    return subprocess.Popen(
-        [sys.executable, "-m", "streams", stage],
-        env={
-            **inherited_environment(),
-            "TQ_KAFKA_BOOTSTRAP": bootstrap,
-            "TQ_DATA_DIR": str(folder),
-            "TQ_LOG_LEVEL": "INFO",
-            **environment,
-        },
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    with (folder / f"{stage}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "streams", stage],
+            env={
+                **inherited_environment(),
+                "TQ_KAFKA_BOOTSTRAP": bootstrap,
+                "TQ_DATA_DIR": str(folder),
+                "TQ_LOG_LEVEL": "INFO",
+                **environment,
+            },
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
 
 @contextmanager
@@ -130,13 +131,11 @@ def wait_until_applied(
 
 def records_by_tutor(messages: list[Message]) -> dict[bytes, list[Record]]:
     """The log as the oracle reads it; ticks are None."""
-    from schemas.codec import decode
-
     by_tutor: dict[bytes, list[Record]] = {}
     for message in messages:
         value = message.value()
         key = message.key()
-        if not key or value[:1] != b"\x00":
+        if len(key) != 36:
             continue
         is_tick = value[4] == 2
         event = None if is_tick else SessionEvent(**decode("session_event", value))

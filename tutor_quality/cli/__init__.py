@@ -10,7 +10,15 @@ import sys
 
 from tutor_quality.errors import TutorQualityError
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "start everything and print the address"),
+    "down": ("down", "stop it"),
+    "migrate": ("migrate", "bring external parts to this version"),
+    "status": ("status", "what runs, and how far it is"),
+    "doctor": ("doctor", "whether this machine can run it, and how to mend what is wrong"),
+    "schemas": ("schemas", "the released schemas, and whether they are compatible"),
+    "topics": ("topics", "the catalogue of topics, and how the broker differs from it"),
+}
 """Name -> (module in this package, one line of help)."""
 
 FAILED = 1

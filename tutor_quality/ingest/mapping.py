@@ -164,9 +164,11 @@ def _validator() -> Draft202012Validator:
 
 
 def _refuse_what_breaks_the_schema(path: Path, document: dict[str, Any]) -> None:
-    errors = sorted(_validator().iter_errors(document), key=relevance)
+    errors = list(_validator().iter_errors(document))
     if errors:
-        raise InvalidInput(f"{path}: {_explain(errors[-1])}")
+        # A misspelt key is also a missing one: the spelling says more.
+        worst = max(errors, key=lambda e: (e.validator == "additionalProperties", relevance(e)))
+        raise InvalidInput(f"{path}: {_explain(worst)}")
 
 
 def _explain(error: ValidationError) -> str:

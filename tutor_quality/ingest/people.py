@@ -1,7 +1,7 @@
 """Who takes part in a file, and the profiles that say what the file calls them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from tutor_quality.ingest.ids import entity_id, is_uuid
 
@@ -47,21 +47,30 @@ class People:
         person.known_at = min(person.known_at, known_at)
         return person.id
 
-    def tutor_profiles(self) -> Iterator[dict[str, object]]:
-        """Fields of `tutor_profile.avsc`; people of whom nothing but the id is known have none."""
-        return (
-            {"tutor_id": person.id, **_description(person), "is_active": True}
-            for person in self.tutors.values()
-            if person.is_described()
-        )
 
-    def student_profiles(self) -> Iterator[dict[str, object]]:
-        """Fields of `student_profile.avsc`."""
-        return (
-            {"student_id": person.id, **_description(person)}
-            for person in self.students.values()
-            if person.is_described()
-        )
+def merged(people: Iterable[Person]) -> list[Person]:
+    """Each person once, with what any of the files calls them."""
+    known: dict[str, Person] = {}
+    for person in people:
+        first = known.setdefault(person.id, replace(person))
+        first.name = first.name or person.name
+        first.external_id = first.external_id or person.external_id
+        first.known_at = min(first.known_at, person.known_at)
+    return list(known.values())
+
+
+def tutor_profiles(tutors: Iterable[Person]) -> Iterator[dict[str, object]]:
+    """Fields of `tutor_profile.avsc`; who is nothing but an id has none."""
+    for tutor in tutors:
+        if tutor.is_described():
+            yield {"tutor_id": tutor.id, **_description(tutor), "is_active": True}
+
+
+def student_profiles(students: Iterable[Person]) -> Iterator[dict[str, object]]:
+    """Fields of `student_profile.avsc`; who is nothing but an id has none."""
+    for student in students:
+        if student.is_described():
+            yield {"student_id": student.id, **_description(student)}
 
 
 def _description(person: Person) -> dict[str, object]:

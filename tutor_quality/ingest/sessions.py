@@ -253,19 +253,22 @@ class _EventIds:
     def __init__(self, path: Path, name: str) -> None:
         self._path = path
         self._name = name
-        self._facts: dict[str, int] = {}
-        """Event id -> hash of what it says."""
+        self._facts: dict[str, tuple[int, int]] = {}
+        """Event id -> hashes of its slot and of what it says."""
 
     def give(
         self, row: Row, slot: _Slot, event_type: EventType, at: int, says: tuple[object, ...] = ()
     ) -> str:
         """Raises InvalidInput when another row says something else of this slot and instant."""
         parts = ("event", slot.session, event_type.value, str(at))
-        fact = hash((slot.start, slot.tutor_id, says))
+        of_slot, fact = hash((slot.start, slot.tutor_id)), hash(says)
         for candidate in (parts, (*parts, str(slot.start), slot.tutor_id)):
             event_id = derived_id(self._name, *candidate)
-            if self._facts.setdefault(event_id, fact) == fact:
+            known = self._facts.setdefault(event_id, (of_slot, fact))
+            if known == (of_slot, fact):
                 return event_id
+            if known[0] == of_slot:
+                break
         raise InvalidInput(
             f"{self._path}: row {row.line}: an earlier row says that the same slot was {event_type}"
             " at the same instant, but by someone else or to another time"

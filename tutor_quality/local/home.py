@@ -3,9 +3,11 @@
 import fcntl
 import secrets
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 from pydantic import BaseModel, Field
@@ -14,6 +16,7 @@ from tutor_quality.errors import ConfigurationError
 from tutor_quality.local.programs import Program
 
 CREATED_TOLERANCE_SECONDS = 1.0
+LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 10, 0.02
 
 
 class Identity(BaseModel):
@@ -30,6 +33,11 @@ class Identity(BaseModel):
         created = psutil.Process(pid).create_time()
         command = list(program.argv)
         return cls(pid=pid, created=created, command=command, stop_signal=program.stop_signal)
+
+    @classmethod
+    def of_self(cls) -> "Identity":
+        me = psutil.Process()
+        return cls(pid=me.pid, created=me.create_time(), command=me.cmdline())
 
     def process(self) -> psutil.Process | None:
         """None if it has ended."""
@@ -49,11 +57,11 @@ class Run(BaseModel):
     supervisor: Identity | None = None
     processes: dict[str, Identity] = Field(default_factory=dict)
     ready: bool = False
-    kafka_bootstrap: str | None = None
     api_url: str | None = None
     ports: dict[str, int] = Field(default_factory=dict)
     api_preference: int | None = None
-    history_loaded: bool = False
+    loaded: list[str] = Field(default_factory=list)
+    """Names of the histories that were loaded completely."""
 
     def forget_processes(self) -> None:
         self.supervisor = None
@@ -88,10 +96,8 @@ class Home:
         """Raises ConfigurationError if another stack runs here."""
         self.path.mkdir(parents=True, exist_ok=True)
         with self._lock.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConfigurationError(self._already_running()) from error
+            if not any(_take(file) for _ in _attempts()):
+                raise ConfigurationError(self._already_running())
             yield
 
     def is_locked(self) -> bool:
@@ -99,11 +105,7 @@ class Home:
         if not self._lock.exists():
             return False
         with self._lock.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+            return not _take(file)
 
     def read_run(self) -> Run:
         if not self._run.exists():
@@ -133,3 +135,18 @@ class Home:
         pid = run.supervisor.pid if run.supervisor else "unknown"
         where = run.api_url or "still starting"
         return f"already running in {self.path}, pid {pid}, {where}; `tq down` stops it"
+
+
+def _take(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _attempts() -> Iterator[int]:
+    """Somebody who asks whether we run holds the lock for a moment: that is no reason to fail."""
+    for attempt in range(LOCK_ATTEMPTS):
+        yield attempt
+        time.sleep(LOCK_PAUSE_SECONDS)

@@ -49,16 +49,22 @@ def missing(jars: list[Jar], folder: Path) -> list[Jar]:
     return [jar for jar in jars if not (folder / jar.filename).exists()]
 
 
-def fetch(jars: list[Jar], folder: Path, progress: Progress) -> None:
-    """Raises ConfigurationError if a jar cannot be had or is not the one of the lock."""
+def fetch(
+    jars: list[Jar], folder: Path, progress: Progress, *, repository: str | None = None
+) -> None:
+    """`repository` is the address of a Maven mirror, None = Maven's own.
+
+    Raises ConfigurationError if a jar cannot be had or is not the one of the lock.
+    """
     wanted = missing(jars, folder)
     done = len(jars) - len(wanted)
     progress(done, len(jars))
     if not wanted:
         return
     folder.mkdir(parents=True, exist_ok=True)
+    remotes = {"mirror": repository} if repository else None
     with _workshop(folder) as workshop, ThreadPoolExecutor(THREADS) as pool:
-        for _ in pool.map(lambda jar: _fetch_one(jar, folder, workshop), wanted):
+        for _ in pool.map(lambda jar: _fetch_one(jar, folder, workshop, remotes), wanted):
             done += 1
             progress(done, len(jars))
 
@@ -70,9 +76,9 @@ def _workshop(folder: Path) -> Iterator[Path]:
         yield Path(path)
 
 
-def _fetch_one(jar: Jar, folder: Path, workshop: Path) -> None:
+def _fetch_one(jar: Jar, folder: Path, workshop: Path, remotes: dict[str, str] | None) -> None:
     for _ in range(ATTEMPTS):
-        download = _download(jar, workshop)
+        download = _download(jar, workshop, remotes)
         if hashlib.sha256(download.read_bytes()).hexdigest() == jar.sha256:
             download.replace(folder / jar.filename)
             return
@@ -83,10 +89,12 @@ def _fetch_one(jar: Jar, folder: Path, workshop: Path) -> None:
     )
 
 
-def _download(jar: Jar, workshop: Path) -> Path:
+def _download(jar: Jar, workshop: Path, remotes: dict[str, str] | None) -> Path:
     # jgo only warns about a wrong checksum, and we compare a stronger one.
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    maven = MavenContext(repo_cache=workshop, local_repos=[], timeout=HTTP_TIMEOUT_SECONDS)
+    maven = MavenContext(
+        repo_cache=workshop, local_repos=[], remote_repos=remotes, timeout=HTTP_TIMEOUT_SECONDS
+    )
     component = maven.project(jar.group, jar.artifact).at_version(jar.version)
     try:
         return Path(component.artifact(packaging="jar").resolve())
@@ -94,5 +102,6 @@ def _download(jar: Jar, workshop: Path) -> Path:
         shutil.rmtree(workshop / component.path_prefix, ignore_errors=True)
         raise ConfigurationError(
             f"{jar.filename} cannot be downloaded ({error}); "
-            "check the network and proxy, or set TQ_KAFKA_BOOTSTRAP to use a Kafka of your own"
+            "check the network and proxy, set TQ_MAVEN_REPOSITORY to a mirror that you reach, or "
+            "TQ_KAFKA_BOOTSTRAP to a Kafka of your own"
         ) from error

@@ -93,7 +93,7 @@ def jar_folder(cache: Path) -> Path:
     return cache / "kafka" / VERSION
 
 
-def fetch(cache: Path, progress: jars.Progress) -> Path:
+def fetch(cache: Path, progress: jars.Progress, *, repository: str | None = None) -> Path:
     """Puts Kafka's jars into the cache and returns their folder; at once if they are there."""
     if not LOCK_FILE.exists():
         raise ConfigurationError(
@@ -101,7 +101,7 @@ def fetch(cache: Path, progress: jars.Progress) -> Path:
             "set TQ_KAFKA_BOOTSTRAP to use another one"
         )
     folder = jar_folder(cache)
-    jars.fetch(jars.read_lock(LOCK_FILE), folder, progress)
+    jars.fetch(jars.read_lock(LOCK_FILE), folder, progress, repository=repository)
     return folder
 
 
@@ -194,7 +194,9 @@ class Kafka:
 
     def _format(self) -> Program:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster)
+        # One in 64 begins with a dash, and would be taken for an option after a space.
+        identity = f"--cluster-id={cluster}"
+        tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", identity)
         return self._java("format Kafka's storage", *tool, "-c", str(self._properties))
 
     def _java(self, name: str, *arguments: str, flags: tuple[str, ...] = ()) -> Program:

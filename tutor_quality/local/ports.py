@@ -2,6 +2,8 @@
 
 import secrets
 import socket
+import urllib.error
+import urllib.request
 
 LOOPBACK = "127.0.0.1"
 LOWEST, HIGHEST = 20_000, 32_000
@@ -43,3 +45,14 @@ def accepts(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def answers_http(url: str) -> bool:
+    """Whether a server there answers at all, be it with a refusal."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - our own address
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+    except OSError:
+        return False
+    return True

@@ -43,6 +43,10 @@ def bin_folder(setting: Path | None) -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
+def url(port: int, password: str, database: str = DATABASE) -> str:
+    return f"postgresql://{USER}:{password}@{ports.LOOPBACK}:{port}/{database}"
+
+
 @functools.cache
 def as_ordinary_user() -> tuple[str, ...]:
     """Postgres refuses to run as root: a user namespace shows it another user id.
@@ -75,7 +79,7 @@ class Postgres:
     options: tuple[str, ...] = ()
 
     def url(self, database: str = DATABASE) -> str:
-        return f"postgresql://{USER}:{self.password}@{ports.LOOPBACK}:{self.port}/{database}"
+        return url(self.port, self.password, database)
 
     def prepare(self) -> None:
         """Creates the cluster if there is none; raises ConfigurationError with initdb's words."""

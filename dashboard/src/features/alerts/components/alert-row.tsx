@@ -1,0 +1,90 @@
+import { Button } from '@mantine/core';
+import {
+  IconAlertTriangleFilled,
+  IconBell,
+  IconCheck,
+  IconCircleCheck,
+  IconScale,
+  type TablerIcon,
+} from '@tabler/icons-react';
+import { Link } from '@tanstack/react-router';
+import { EvidenceWord } from '@/components/risk';
+import { Time } from '@/components/time';
+import type { Alert } from '@/lib/api-types';
+import { codeWords, windowList } from '@/lib/format';
+import classes from './alerts.module.css';
+
+interface Kind {
+  Icon: TablerIcon;
+  tone: 'high' | 'low' | 'none';
+  says: string;
+}
+
+const KINDS: Record<string, Kind> = {
+  tutor_entered: { Icon: IconAlertTriangleFilled, tone: 'high', says: 'entered high risk' },
+  tutor_evidence_changed: { Icon: IconScale, tone: 'high', says: 'is still at high risk' },
+  tutor_left: { Icon: IconCircleCheck, tone: 'low', says: 'is no longer at high risk' },
+};
+
+export function AlertRow({ alert, onAcknowledge }: { alert: Alert; onAcknowledge: () => void }) {
+  const { Icon, tone, says } = kindOf(alert);
+  return (
+    <li className={classes.row} data-done={alert.acknowledged_at !== null || undefined}>
+      <Icon size={16} stroke={1.8} className={classes.icon} data-tone={tone} aria-hidden />
+      <div className={classes.text}>
+        <div>
+          <Link
+            to="/tutors/$tutorId"
+            params={{ tutorId: alert.tutor_id }}
+            className={classes.tutor ?? ''}
+          >
+            {alert.tutor_name}
+          </Link>{' '}
+          {says}
+        </div>
+        <Details alert={alert} />
+      </div>
+      <div className={classes.when}>
+        <Time value={alert.occurred_at} />
+      </div>
+      <Acknowledgement alert={alert} onAcknowledge={onAcknowledge} />
+    </li>
+  );
+}
+
+function Acknowledgement({ alert, onAcknowledge }: { alert: Alert; onAcknowledge: () => void }) {
+  if (alert.acknowledged_at === null) {
+    return (
+      <Button
+        className={classes.action ?? ''}
+        variant="default"
+        size="compact-xs"
+        onClick={onAcknowledge}
+        aria-label={`Acknowledge: ${alert.tutor_name} ${kindOf(alert).says}`}
+      >
+        Acknowledge
+      </Button>
+    );
+  }
+  return (
+    <span className={classes.done}>
+      <IconCheck size={14} stroke={2} aria-hidden /> Acknowledged
+    </span>
+  );
+}
+
+/** A kind that this version does not know is shown by its name rather than hidden. */
+function kindOf(alert: Alert): Kind {
+  return (
+    KINDS[alert.kind] ?? { Icon: IconBell, tone: 'none', says: codeWords(alert.kind).toLowerCase() }
+  );
+}
+
+function Details({ alert: { reasons, evidence } }: { alert: Alert }) {
+  if (reasons.length === 0) return null;
+  return (
+    <div className={classes.note}>
+      Above the threshold over {windowList(reasons)} · <EvidenceWord evidence={evidence} />
+    </div>
+  );
+}

@@ -1,0 +1,41 @@
+import { Panel } from '@/components/panel';
+import { Empty } from '@/components/states';
+import type { RateBand } from '@/lib/api-types';
+import { formatCount, plural } from '@/lib/format';
+import classes from './overview.module.css';
+
+/** A list that looks like a histogram: its numbers can be read without seeing the bars. */
+export function Distribution({ bands, threshold }: { bands: RateBand[]; threshold: number }) {
+  const tallest = Math.max(1, ...bands.map((band) => band.tutors));
+  return (
+    <Panel
+      title="Tutors by 30-day rate"
+      note={`Percent of sessions; red: from the threshold of ${threshold}% up`}
+    >
+      {bands.every((band) => band.tutors === 0) ? (
+        <Empty title="No tutor has a rate yet" />
+      ) : (
+        <ul className={classes.bands}>
+          {bands.map((band) => (
+            <li key={band.from} className={classes.band}>
+              <span className={classes.bandCount}>{formatCount(band.tutors)}</span>
+              <span
+                className={classes.bandBar}
+                data-above={band.from >= threshold || undefined}
+                style={{ height: `${(band.tutors / tallest) * 100}px` }}
+              />
+              <span className={classes.bandLabel} title={bandTitle(band)}>
+                {band.from}
+                <span className={classes.bandTo}>{band.to < 100 ? `–${band.to}` : '+'}</span>
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function bandTitle(band: RateBand): string {
+  return `${plural(band.tutors, 'tutor')} from ${band.from}% to below ${band.to}%`;
+}

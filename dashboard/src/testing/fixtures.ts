@@ -1,0 +1,312 @@
+/** Made-up answers of the API, the same at every run. For tests and for `npm run dev:mock`. */
+import type {
+  Alert,
+  Evidence,
+  Overview,
+  Pipeline,
+  Reschedule,
+  RiskChange,
+  RiskLevel,
+  SessionEvent,
+  TutorDetail,
+  TutorSummary,
+  Window,
+} from '../lib/api-types.ts';
+
+export const THRESHOLD = 15;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+const FIRST = ['Ada', 'Bruno', 'Chen', 'Dalia', 'Emeka', 'Freya', 'Goran', 'Hana', 'Ivo', 'Jun'];
+const LAST = [
+  'Adeyemi',
+  'Brandt',
+  'Costa',
+  'Dimitrov',
+  'Eriksen',
+  'Fischer',
+  'García',
+  'Haddad',
+  'Ibrahim',
+  'Jansen',
+  'Kovač',
+  'Lindqvist',
+  'Moreau',
+  'Nakamura',
+  'Okafor',
+  'Petrov',
+  'Quinn',
+  'Rossi',
+];
+const REASONS = ['illness', 'schedule_conflict', 'technical_problem', 'personal'];
+
+export function tutorId(index: number): string {
+  return `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A number in [0, 1) that depends on nothing but its arguments. */
+function chance(...seeds: number[]): number {
+  let state = 2_166_136_261;
+  for (const seed of seeds) state = Math.imul(state ^ (seed + 0x9e37), 16_777_619);
+  state = Math.imul(state ^ (state >>> 15), 2_246_822_507);
+  return ((state ^ (state >>> 13)) >>> 0) / 2 ** 32;
+}
+
+function percent(part: number, whole: number): number | null {
+  return whole === 0 ? null : Math.round((part / whole) * 10_000) / 100;
+}
+
+interface Counts {
+  total: number;
+  moved: number;
+}
+
+function countsOf(index: number): Record<Window, Counts> {
+  if (index % 41 === 40) {
+    return {
+      '7d': { total: 0, moved: 0 },
+      '30d': { total: 0, moved: 0 },
+      '90d': { total: 0, moved: 0 },
+    };
+  }
+  const rate = 0.26 * chance(index, 1) ** 2.4;
+  const month = 4 + Math.floor(40 * chance(index, 2));
+  const counts = (total: number, salt: number): Counts => ({
+    total,
+    moved: Math.min(total, Math.round(total * rate * (0.7 + 0.6 * chance(index, salt)))),
+  });
+  return {
+    '7d': counts(Math.floor(month / 4), 3),
+    '30d': counts(month, 4),
+    '90d': counts(month * 3 - 2, 5),
+  };
+}
+
+function judge(counts: Record<Window, Counts>): {
+  level: RiskLevel;
+  evidence: Evidence | null;
+  reasons: Window[];
+} {
+  const rates = (['7d', '30d', '90d'] as const).map((window) => ({
+    window,
+    rate: percent(counts[window].moved, counts[window].total) ?? 0,
+  }));
+  const reasons = rates.filter(({ rate }) => rate > THRESHOLD).map(({ window }) => window);
+  if (reasons.length === 0) {
+    return {
+      level: rates.some(({ rate }) => rate >= 10) ? 'warning' : 'low',
+      evidence: null,
+      reasons,
+    };
+  }
+  const largest = Math.max(...reasons.map((window) => counts[window].total));
+  const evidence = largest < 5 ? 'insufficient' : largest < 60 ? 'raw' : 'confirmed';
+  return { level: 'high', evidence, reasons };
+}
+
+export function aTutor(index: number, now: number): TutorSummary {
+  const counts = countsOf(index);
+  const { level, evidence } = judge(counts);
+  return {
+    id: tutorId(index),
+    name: `${FIRST[index % FIRST.length]} ${LAST[Math.floor(index / FIRST.length) % LAST.length]}`,
+    external_id: index % 3 === 0 ? `T-${1000 + index}` : null,
+    reschedule_rate_7d: percent(counts['7d'].moved, counts['7d'].total),
+    reschedule_rate_30d: percent(counts['30d'].moved, counts['30d'].total),
+    reschedule_rate_90d: percent(counts['90d'].moved, counts['90d'].total),
+    total_sessions_7d: counts['7d'].total,
+    total_sessions_30d: counts['30d'].total,
+    total_sessions_90d: counts['90d'].total,
+    tutor_reschedules_7d: counts['7d'].moved,
+    tutor_reschedules_30d: counts['30d'].moved,
+    tutor_reschedules_90d: counts['90d'].moved,
+    is_high_risk: level === 'high',
+    risk_level: level,
+    evidence,
+    last_calculated_at: iso(now - 4_000),
+  };
+}
+
+export function manyTutors(count: number, now: number): TutorSummary[] {
+  return Array.from({ length: count }, (_, index) => aTutor(index, now));
+}
+
+export function aTutorDetail(index: number, now: number): TutorDetail {
+  const { id, name, external_id, ...summary } = aTutor(index, now);
+  return {
+    id,
+    name,
+    external_id,
+    email: `${name.split(' ')[0]?.toLowerCase()}@example.org`,
+    created_at: iso(now - 400 * DAY_MS),
+    as_of: iso(now - 2_000),
+    scores: {
+      ...summary,
+      risk_threshold: THRESHOLD,
+      reasons: judge(countsOf(index)).reasons,
+      next_change_at: iso(now + 9 * HOUR_MS),
+    },
+    statistics: {
+      no_show_rate_30d: 2.5,
+      late_start_rate_30d: 7.5,
+      early_end_rate_30d: 0,
+      average_rating_30d: 4.62,
+      open_slots: 11,
+    },
+  };
+}
+
+function mondays(count: number, now: number): string[] {
+  const today = new Date(now);
+  const monday = now - ((today.getUTCDay() + 6) % 7) * DAY_MS;
+  return Array.from({ length: count }, (_, week) =>
+    iso(monday - (count - 1 - week) * 7 * DAY_MS).slice(0, 10),
+  );
+}
+
+export function weekly(count: number, scale: number, salt: number, now: number) {
+  return mondays(count, now).map((week, index) => {
+    const total = Math.floor(scale * (0.6 + 0.6 * chance(salt, index)));
+    const moved = Math.round(total * (0.06 + 0.13 * chance(salt, index, 7)));
+    return { week, total, tutor_reschedules: moved, rate: percent(moved, total) };
+  });
+}
+
+export function anOverview(tutors: TutorSummary[], now: number): Overview {
+  const count = (level: RiskLevel) => tutors.filter((tutor) => tutor.risk_level === level).length;
+  const high = tutors.filter((tutor) => tutor.is_high_risk);
+  const edges = [0, 2.5, 5, 7.5, 10, 12.5, 15, 20, 30, 100];
+  return {
+    as_of: iso(now - 2_000),
+    tutors: {
+      total: tutors.length,
+      high: high.length,
+      warning: count('warning'),
+      low: count('low'),
+      confirmed: high.filter((tutor) => tutor.evidence === 'confirmed').length,
+    },
+    rates: { rate_7d: 9.87, rate_30d: 8.94, rate_90d: 8.71 },
+    sessions: { total_7d: 1_912, total_30d: 8_204, total_90d: 24_377 },
+    threshold: THRESHOLD,
+    weekly: weekly(26, 2_000, 3, now),
+    distribution: edges.slice(0, -1).map((from, index) => {
+      const to = edges[index + 1] ?? 100;
+      const within = (rate: number | null) => rate !== null && rate >= from && rate < to;
+      return { from, to, tutors: tutors.filter((t) => within(t.reschedule_rate_30d)).length };
+    }),
+    newly_high_risk: high.slice(0, 7).map((tutor, index) => ({
+      tutor_id: tutor.id,
+      name: tutor.name,
+      occurred_at: iso(now - (index * 7 + 0.4) * HOUR_MS),
+      evidence: tutor.evidence,
+      reschedule_rate_30d: tutor.reschedule_rate_30d,
+    })),
+  };
+}
+
+export function manyReschedules(index: number, count: number, now: number): Reschedule[] {
+  return Array.from({ length: count }, (_, number) => {
+    const at = now - (number * 4.3 + chance(index, number)) * DAY_MS;
+    const notice = Math.round(90 * chance(index, number, 2) ** 2 * 10) / 10;
+    return {
+      id: `r-${index}-${number}`,
+      session_id: tutorId(10_000 + number),
+      initiator: chance(index, number, 3) < 0.75 ? 'tutor' : 'student',
+      original_time: iso(at + notice * HOUR_MS),
+      new_time: chance(index, number, 4) < 0.2 ? null : iso(at + (notice + 48) * HOUR_MS),
+      reason: null,
+      reason_code: REASONS[Math.floor(REASONS.length * chance(index, number, 5) ** 1.5)] ?? null,
+      cancelled_at: iso(at),
+      hours_before_session: notice,
+    };
+  });
+}
+
+export function manyEvents(index: number, count: number, now: number): SessionEvent[] {
+  return Array.from({ length: count }, (_, number) => {
+    const moved = chance(index, number, 8) < 0.16;
+    const at = now - (number + chance(index, number, 9)) * 19 * HOUR_MS;
+    return {
+      event_id: `e-${index}-${number}`,
+      event_type: moved ? 'rescheduled' : 'completed',
+      session_id: tutorId(20_000 + number),
+      student_id: `S-${100 + ((index * 7 + number * 13) % 60)}`,
+      scheduled_start: iso(moved ? at + 20 * HOUR_MS : at - HOUR_MS),
+      occurred_at: iso(at),
+      new_start: moved ? iso(at + 90 * HOUR_MS) : null,
+      initiator: moved ? 'tutor' : null,
+      reason_code: moved ? 'schedule_conflict' : null,
+      rating: !moved && chance(index, number, 10) < 0.5 ? 5 : null,
+    };
+  });
+}
+
+export function manyRiskChanges(now: number): RiskChange[] {
+  const counts = {
+    total_sessions_7d: 8,
+    total_sessions_30d: 31,
+    total_sessions_90d: 88,
+    tutor_reschedules_7d: 2,
+    tutor_reschedules_30d: 6,
+    tutor_reschedules_90d: 12,
+  };
+  const states: [number, Evidence | null, Window[]][] = [
+    [2, 'confirmed', ['7d', '30d']],
+    [11, 'raw', ['7d', '30d']],
+    [12, 'insufficient', ['7d']],
+    [40, null, []],
+    [46, 'raw', ['7d']],
+  ];
+  return states.map(([days, evidence, reasons], index) => ({
+    event_id: `c-${index}`,
+    occurred_at: iso(now - days * DAY_MS),
+    is_high_risk: evidence !== null,
+    evidence,
+    reasons,
+    ...counts,
+  }));
+}
+
+export function manyAlerts(tutors: TutorSummary[], now: number): Alert[] {
+  return tutors
+    .filter((tutor) => tutor.is_high_risk)
+    .map((tutor, index) => {
+      const kinds = ['tutor_entered', 'tutor_evidence_changed', 'tutor_left'] as const;
+      const kind = kinds[index % 4 === 3 ? 2 : index % 3 === 2 ? 1 : 0] ?? 'tutor_entered';
+      const left = kind === 'tutor_left';
+      return {
+        event_id: `a-${index}`,
+        kind,
+        tutor_id: tutor.id,
+        tutor_name: tutor.name,
+        occurred_at: iso(now - (index * 5 + 0.3) * HOUR_MS),
+        evidence: left ? null : tutor.evidence,
+        reasons: left ? [] : ['7d', '30d'],
+        acknowledged_at: index % 3 === 1 ? iso(now - index * HOUR_MS) : null,
+      };
+    });
+}
+
+export function aPipeline(now: number): Pipeline {
+  return {
+    as_of: iso(now - 2_300),
+    partitions: [0, 1, 2, 3].map((partition) => ({
+      partition,
+      applied_offset: 61_204 + partition * 731,
+      applied_until: iso(now - 400 * (partition + 1)),
+      live: true,
+      lag_seconds: 0.4 * (partition + 1),
+    })),
+    dead_letters: {
+      total: 7,
+      by_reason: { from_the_future: 4, undecodable: 2, unknown_schema: 1 },
+    },
+    sink: ['tutoring.sessions.lifecycle.v1', 'tutoring.tutors.score.v1'].flatMap((topic) =>
+      [0, 1, 2, 3].map((partition) => ({ topic, partition, next_offset: 48_110 + partition * 97 })),
+    ),
+  };
+}

@@ -1,0 +1,78 @@
+"""tq up: start everything and print the address; Ctrl-C stops it."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+
+from api.logins import create_link
+from tutor_quality.clock import SystemClock
+from tutor_quality.local import background, stack
+from tutor_quality.local.connections import Connections, connections
+from tutor_quality.local.home import Home
+from tutor_quality.local.progress import display
+from tutor_quality.settings import Settings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def up(
+    detach: Annotated[bool, typer.Option(help="return when it is ready")] = False,
+    empty: Annotated[bool, typer.Option(help="no demo history, no live simulation")] = False,
+    file: Annotated[
+        Path | None, typer.Option("--input", help="a file of real sessions instead of the demo")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--map", help="how its columns are to be read")
+    ] = None,
+) -> None:
+    """Start Kafka, Postgres, the stages and the API; Ctrl-C stops them all."""
+    settings, console = Settings(), Console()
+    home = Home(settings.data_dir)
+    content = stack.Content(empty, file, mapping)
+    if detach:
+        background.start(home, _arguments(content))
+        asyncio.run(_announce(console, home, connections(settings)))
+        return
+    _log_to(home.logs / "supervisor.log", settings.log_level)
+    with display(console) as shown:
+        asyncio.run(
+            stack.run(settings, content, shown, lambda known: _announce(console, home, known))
+        )
+
+
+def _arguments(content: stack.Content) -> list[str]:
+    arguments = ["--empty"] if content.empty else []
+    if content.file is not None:
+        arguments += ["--input", str(content.file), "--map", str(content.mapping)]
+    return arguments
+
+
+async def _announce(console: Console, home: Home, known: Connections) -> None:
+    now = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC)
+    link = await create_link(known.database_url, known.api_pepper, known.api_url, now)
+    lines = (
+        ("Dashboard", f"{link}  (logs you in once, within 15 minutes)"),
+        ("API", f"{known.api_url}/api/docs"),
+        ("Kafka", known.kafka_bootstrap),
+        ("Postgres", known.database_url),
+        ("Logs", str(home.logs)),
+    )
+    text = "\n".join(f"{name:<10} {value}" for name, value in lines)
+    if not console.is_terminal:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        return
+    console.print(Panel(text, title="Tutor Quality is running", subtitle="Ctrl-C stops it"))
+
+
+def _log_to(path: Path, level: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )

@@ -1,0 +1,124 @@
+"""Writes to the input topics: durable before it says so, or it raises."""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+
+from schemas.codec import encode
+from schemas.lifecycle import encode_event, encode_tick
+from schemas.topics import LIFECYCLE, STUDENT_PROFILE, TUTOR_PROFILE, Topic
+from tutor_quality.domain.sessions import SessionEvent
+from tutor_quality.errors import ConfigurationError, TransientFailure
+
+FULL_QUEUE_SECONDS = 0.5
+DURABLE_SECONDS = 120.0
+POLL_EVERY = 500
+"""Records between looks at the delivery reports."""
+
+# murmur2_random is what the other clients of this house, Faust's and Java's, partition by.
+BULK = {"linger.ms": 50, "batch.size": 1_000_000, "compression.type": "lz4"}
+PROMPT = {"linger.ms": 0}
+
+
+class LogWriter:
+    """Not for several threads. `bulk` gathers large batches; else each record leaves at once."""
+
+    def __init__(self, bootstrap: str, *, bulk: bool) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "acks": "all",
+                "log_level": 0,
+                **(BULK if bulk else PROMPT),
+            }
+        )
+        self._bootstrap = bootstrap
+        self._sent = 0
+        self._failure: KafkaError | None = None
+        self.offsets: dict[int, array[int]] = defaultdict(lambda: array("q"))
+        """Of the lifecycle records that are durable, by partition, rising."""
+
+    def send_event(self, event: SessionEvent, recorded_at: int) -> None:
+        """`recorded_at`: timestamp of the record, ms."""
+        key = event.tutor_id.encode()
+        self._send(LIFECYCLE, key, encode_event(event), recorded_at, on_delivery=self._reported)
+
+    def send_tutor(self, profile: Mapping[str, object]) -> None:
+        """`profile` has the fields of `tutor_profile.avsc`."""
+        self._send_profile(TUTOR_PROFILE, "tutor_profile", str(profile["tutor_id"]), profile)
+
+    def send_student(self, profile: Mapping[str, object]) -> None:
+        """`profile` has the fields of `student_profile.avsc`."""
+        self._send_profile(STUDENT_PROFILE, "student_profile", str(profile["student_id"]), profile)
+
+    def mark_time(self, instant: int) -> None:
+        """Tell every partition of the input that time has come to `instant`, ms."""
+        for partition in range(self._partitions()):
+            self._send(
+                LIFECYCLE,
+                b"",
+                encode_tick(None, instant),
+                instant,
+                partition=partition,
+                on_delivery=self._reported,
+            )
+
+    def flush(self) -> None:
+        """Returns when everything sent is durable; raises TransientFailure when it is not."""
+        left = self._producer.flush(DURABLE_SECONDS)
+        self._raise_failure()
+        if left:
+            raise TransientFailure(
+                f"Kafka at {self._bootstrap} has not confirmed {left} records within"
+                f" {DURABLE_SECONDS:.0f} s. Is it running?"
+            )
+
+    def _send_profile(
+        self, topic: Topic, schema: str, key: str, profile: Mapping[str, object]
+    ) -> None:
+        timestamp = int(str(profile["updated_at"]))
+        self._send(topic, key.encode(), encode(schema, profile), timestamp)
+
+    def _send(self, topic: Topic, key: bytes, value: bytes, timestamp: int, **more: object) -> None:
+        arguments = {"on_delivery": self._note_failure, **more}
+        while True:
+            try:
+                self._producer.produce(
+                    topic.name, key=key, value=value, timestamp=timestamp, **arguments
+                )
+                break
+            except BufferError:
+                self._producer.poll(FULL_QUEUE_SECONDS)
+                self._raise_failure()
+        self._sent += 1
+        if self._sent % POLL_EVERY == 0:
+            self._producer.poll(0)
+            self._raise_failure()
+
+    def _reported(self, error: KafkaError | None, message: Message) -> None:
+        self._note_failure(error, message)
+        if error is None:
+            self.offsets[message.partition()].append(message.offset())
+
+    def _note_failure(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self._failure = error
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise TransientFailure(f"Kafka at {self._bootstrap} refused: {self._failure.str()}")
+
+    def _partitions(self) -> int:
+        admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
+        try:
+            topics = admin.list_topics(timeout=DURABLE_SECONDS).topics
+        except KafkaException as error:
+            raise TransientFailure(f"cannot reach Kafka at {self._bootstrap}: {error}") from error
+        if LIFECYCLE.name not in topics:
+            raise ConfigurationError(f"no topic {LIFECYCLE.name}: `tq up` creates it")
+        return len(topics[LIFECYCLE.name].partitions)

@@ -1,0 +1,77 @@
+"""The stages as Kafka sees them: consumer groups, and how far they are behind."""
+
+from collections.abc import Iterable
+
+from confluent_kafka import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from schemas.topics import CATALOGUE, SCORE_CHANGELOG
+from tutor_quality.errors import TransientFailure
+
+TIMEOUT_SECONDS = 10.0
+STAGES = ("score", "sink")
+
+
+def inputs(stage: str) -> list[str]:
+    """Topics that a stage's group consumes; its own changelog is state, not input."""
+    return [t.name for t in CATALOGUE if stage in t.readers and t is not SCORE_CHANGELOG]
+
+
+class Groups:
+    """Asks one broker; makes one connection and keeps it. Raises TransientFailure if it is away."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+    def lag(self, group: str, topics: Iterable[str]) -> int:
+        """Records of `topics` between the group's committed offsets and the ends.
+
+        Where nothing is committed yet, all records count.
+        """
+        partitions = self._partitions(topics)
+        starts = self._offsets(partitions, OffsetSpec.earliest())
+        ends = self._offsets(partitions, OffsetSpec.latest())
+        committed = self._committed(group, partitions)
+        return sum(max(end - committed.get(at, starts[at]), 0) for at, end in ends.items())
+
+    def has_members(self, group: str) -> bool:
+        """Whether somebody consumes in this group, with partitions assigned."""
+        try:
+            described = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT_SECONDS)
+        except KafkaException:
+            # A group that nobody joined yet does not exist.
+            return False
+        return described.state == ConsumerGroupState.STABLE and bool(described.members)
+
+    def _partitions(self, topics: Iterable[str]) -> list[tuple[str, int]]:
+        try:
+            known = self._admin.list_topics(timeout=TIMEOUT_SECONDS).topics
+        except KafkaException as error:
+            raise TransientFailure(f"Kafka does not answer: {error}") from error
+        return [(name, i) for name in topics if name in known for i in known[name].partitions]
+
+    def _offsets(
+        self, partitions: list[tuple[str, int]], spec: OffsetSpec
+    ) -> dict[tuple[str, int], int]:
+        wanted = {TopicPartition(*at): spec for at in partitions}
+        try:
+            answers = self._admin.list_offsets(wanted, request_timeout=TIMEOUT_SECONDS)
+            return {(at.topic, at.partition): f.result().offset for at, f in answers.items()}
+        except KafkaException as error:
+            raise TransientFailure(f"Kafka does not answer: {error}") from error
+
+    def _committed(
+        self, group: str, partitions: list[tuple[str, int]]
+    ) -> dict[tuple[str, int], int]:
+        request = ConsumerGroupTopicPartitions(group, [TopicPartition(*at) for at in partitions])
+        try:
+            answer = self._admin.list_consumer_group_offsets([request])[group].result()
+        except KafkaException as error:
+            raise TransientFailure(f"Kafka does not answer: {error}") from error
+        known = (at for at in answer.topic_partitions if at.offset >= 0)
+        return {(at.topic, at.partition): at.offset for at in known}

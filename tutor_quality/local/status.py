@@ -1,0 +1,91 @@
+"""How the running stack is."""
+
+import asyncio
+from datetime import datetime
+
+import asyncpg
+from confluent_kafka import KafkaException
+from pydantic import BaseModel, Field
+
+from streams.groups import group_of
+from tutor_quality.errors import TransientFailure
+from tutor_quality.local import ports
+from tutor_quality.local.connections import connections
+from tutor_quality.local.groups import STAGES, Groups, inputs
+from tutor_quality.local.home import Home, Run
+from tutor_quality.settings import Settings
+
+TIMEOUT_SECONDS = 5.0
+APPLIED_UNTIL = """
+    SELECT min(applied_until) FROM pipeline_progress
+    WHERE generation = (SELECT max(generation) FROM pipeline_progress)
+"""
+
+
+class StageStatus(BaseModel):
+    lag: int | None = Field(description="records not yet committed; null = Kafka does not answer")
+    applied_until: datetime | None = Field(description="null = nothing applied yet")
+    pids: list[int]
+
+
+class Status(BaseModel):
+    ready: bool
+    api: dict[str, str]
+    kafka: dict[str, str]
+    database: dict[str, str]
+    stages: dict[str, StageStatus]
+    problems: list[str] = Field(description="why it is not ready")
+
+
+def status(settings: Settings) -> Status:
+    """Asks every part. Raises ConfigurationError if no stack runs."""
+    known = connections(settings)
+    run = Home(settings.data_dir).read_run()
+    problems = [] if run.ready else ["the stack is still starting"]
+    if not ports.answers_http(known.api_url):
+        problems.append("the API does not answer")
+    until = _applied_until(known.database_url, problems)
+    lags = _lags(known.kafka_bootstrap, settings.topic_generation, problems)
+    pids = {stage: _pids(run, stage) for stage in STAGES}
+    problems += [f"stage {stage} does not run" for stage in STAGES if not pids[stage]]
+    return Status(
+        ready=not problems,
+        api={"url": known.api_url},
+        kafka={"bootstrap": known.kafka_bootstrap},
+        database={"url": known.database_url},
+        stages={
+            stage: StageStatus(lag=lags.get(stage), applied_until=until, pids=pids[stage])
+            for stage in STAGES
+        },
+        problems=problems,
+    )
+
+
+def _lags(bootstrap: str, generation: int, problems: list[str]) -> dict[str, int]:
+    groups = Groups(bootstrap)
+    try:
+        return {stage: groups.lag(group_of(stage, generation), inputs(stage)) for stage in STAGES}
+    except (TransientFailure, KafkaException) as error:
+        problems.append(str(error))
+        return {}
+
+
+def _applied_until(database_url: str, problems: list[str]) -> datetime | None:
+    async def ask() -> datetime | None:
+        connection = await asyncpg.connect(database_url, timeout=TIMEOUT_SECONDS)
+        try:
+            until: datetime | None = await connection.fetchval(APPLIED_UNTIL)
+            return until
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(ask())
+    except (OSError, asyncpg.PostgresError) as error:
+        problems.append(f"Postgres does not answer: {error}")
+        return None
+
+
+def _pids(run: Run, stage: str) -> list[int]:
+    identity = run.processes.get(stage)
+    return [identity.pid] if identity is not None and identity.process() is not None else []
