@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     api_pepper: SecretStr | None = Field(
         None, description="secret that API keys are hashed with; embedded: made on first start"
     )
+    api_rate_limit: str = Field(
+        "300000/minute", description="requests of one key, e.g. 100/second; then 429"
+    )
     cors_origins: str = Field("", description="comma-separated origins besides our own")
     jwt_issuer: str | None = Field(None, description="accept bearer tokens of this issuer")
     jwt_audience: str | None = Field(None, description="… made for this audience")

@@ -1,0 +1,128 @@
+"""Who may call a route is written above it, and a route that does not say so cannot be made.
+
+    @router.get("/api/tutors")
+    @requires("read")
+    async def list_tutors(request: Request, …) -> Response: …
+
+Several scopes mean: any of them. The check runs before the body is read.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from api.errors import invalid_request
+from tutor_quality.errors import ConfigurationError
+
+SCOPES = {
+    "ingest": "send session events",
+    "read": "see tutors, alerts, predictions and the pipeline",
+    "predict": "ask for predictions and acknowledge alerts",
+    "admin": "everything that changes how the product runs",
+}
+SCHEMES = ("ApiKey", "Bearer", "Session")
+"""Names of the ways to say who one is, as in the OpenAPI document."""
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling. `name` is `key:…`, `token:…` or `login:…`."""
+
+    name: str
+    scopes: frozenset[str]
+
+
+class Admission(Protocol):
+    async def admit(self, request: Request, scopes: frozenset[str]) -> Principal:
+        """The caller, who has one of `scopes`; raises Problem 401, 403 or 429."""
+
+
+def requires(*scopes: str) -> Callable[[Endpoint], Endpoint]:
+    unknown = set(scopes) - SCOPES.keys()
+    if unknown or not scopes:
+        raise ConfigurationError(f"a route needs scopes of {sorted(SCOPES)}, not {scopes}")
+    return _declare(frozenset(scopes))
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Anyone may call it."""
+    return _declare(frozenset())(endpoint)
+
+
+def _declare(scopes: frozenset[str]) -> Callable[[Endpoint], Endpoint]:
+    def declare(endpoint: Endpoint) -> Endpoint:
+        endpoint.scopes = scopes  # type: ignore[attr-defined]  # read by ScopedRoute
+        return endpoint
+
+    return declare
+
+
+class StrictRequest(Request):
+    """Reads JSON as the standard says: UTF-8, no NaN, bounded depth."""
+
+    async def json(self) -> Any:
+        return orjson.loads(await self.body())
+
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class ScopedRoute(APIRoute):
+    """A route with declared scopes; unknown query parameters are refused."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.scopes = _scopes_of(path, endpoint)
+        extra = {"security": _security(self.scopes)} | (options.pop("openapi_extra", None) or {})
+        super().__init__(path, endpoint, openapi_extra=extra, **options)
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+        scopes = self.scopes
+        known = frozenset(field.alias for field in self.dependant.query_params)
+
+        async def guarded(request: Request) -> Response:
+            if scopes:
+                admission: Admission = request.app.state.services.guard
+                request.state.principal = await admission.admit(request, scopes)
+            if self.include_in_schema:
+                # Pages of the dashboard keep their own state in the query.
+                _refuse_unknown(request, known)
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return guarded
+
+
+def _scopes_of(path: str, endpoint: Callable[..., Any]) -> frozenset[str]:
+    scopes = getattr(endpoint, "scopes", None)
+    if not isinstance(scopes, frozenset):
+        raise ConfigurationError(f"route {path} must say @requires(…) or @public")
+    return scopes
+
+
+def _security(scopes: frozenset[str]) -> list[dict[str, list[str]]]:
+    if not scopes:
+        return []
+    return [{scheme: sorted(scopes)} for scheme in SCHEMES]
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    unknown = request.query_params.keys() - known
+    if unknown:
+        raise invalid_request(
+            [
+                {"parameter": name, "detail": "there is no such parameter"}
+                for name in sorted(unknown)
+            ]
+        )
+
+
+def principal_of(request: Request) -> Principal:
+    principal = request.state.principal
+    assert isinstance(principal, Principal)
+    return principal

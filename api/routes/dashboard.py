@@ -1,0 +1,61 @@
+"""The built dashboard: its pages are one HTML file, its assets are named by their content."""
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+
+from api.access import ScopedRoute, public
+from api.errors import Problem
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+RESERVED = ("api/", "livez", "readyz", "metrics", "login", "docs")
+NOT_BUILT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Tutor Quality</title>
+<h1>The dashboard is not built</h1>
+<p>The API works: see <a href="/docs">/docs</a>. To build the pages, with Node 20 or newer:</p>
+<pre>cd dashboard &amp;&amp; npm ci &amp;&amp; npm run build</pre></html>
+"""
+
+
+def folder() -> Path | None:
+    """Where the built pages are: beside this package in a wheel or checkout; None = not built."""
+    places = (
+        Path(__file__).parents[1] / "dashboard_dist",
+        Path(__file__).parents[2] / "dashboard" / "dist",
+    )
+    return next((place for place in places if (place / "index.html").is_file()), None)
+
+
+def router_for(dist: Path | None) -> APIRouter:
+    """Serves `dist`; every path that is no file is a page of the dashboard."""
+    router = APIRouter(route_class=ScopedRoute)
+
+    @router.get("/{path:path}", include_in_schema=False)
+    @public
+    async def page(request: Request, path: str) -> Response:
+        if path.startswith(RESERVED):
+            raise Problem(404, "There is nothing at this address.")
+        if dist is None:
+            return HTMLResponse(NOT_BUILT)
+        file = _file(dist, path)
+        if file is None and path.startswith("assets/"):
+            raise Problem(404, "This asset belongs to another build: load the page again.")
+        if file is None:
+            return FileResponse(dist / "index.html", headers={"cache-control": "no-cache"})
+        return FileResponse(file, headers=_caching(path))
+
+    return router
+
+
+def _file(dist: Path, path: str) -> Path | None:
+    """The file that `path` names inside `dist`; None if there is none, or it leads out."""
+    if "\0" in path:
+        return None
+    file = (dist / path).resolve()
+    return file if file.is_relative_to(dist.resolve()) and file.is_file() else None
+
+
+def _caching(path: str) -> dict[str, Any]:
+    return {"cache-control": IMMUTABLE if path.startswith("assets/") else "no-cache"}

@@ -1,0 +1,52 @@
+"""What the routes work with; made by `create_app`, opened and closed with it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from api.bookkeeping import Bookkeeper
+from api.database import Database
+from api.event_log import EventLog
+from api.guard import Guard
+from api.limits import Limits
+from api.live import Live
+from api.metrics import Metrics
+from api.repeats import Repeats
+from tutor_quality.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    clock: Clock
+    database: Database
+    event_log: EventLog
+    repeats: Repeats
+    guard: Guard
+    limits: Limits
+    bookkeeper: Bookkeeper
+    live: Live
+    metrics: Metrics
+    risk_threshold: float
+    """A fraction."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self.database.open()
+        tasks = [asyncio.create_task(self.bookkeeper.run()), asyncio.create_task(self.live.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.event_log.close()
+            await self.database.close()
+
+
+def services_of(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services

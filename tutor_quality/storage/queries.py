@@ -1,0 +1,357 @@
+"""Reads for the API. Each is one statement and returns rows as they are shown next, rates as
+fractions. `connection` is asyncpg's; nothing here writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+Row = Any
+"""An asyncpg record: mapping by column, sequence by place."""
+Connection = Any
+
+TutorOrder = Literal["reschedule_rate_30d", "total_sessions_30d", "name"]
+RiskStatus = Literal["all", "high_risk", "low_risk"]
+Direction = Literal["asc", "desc"]
+
+ORDERS = {
+    "reschedule_rate_30d": "s.reschedule_rate_30d",
+    "total_sessions_30d": "coalesce(s.total_sessions_30d, 0)",
+    "name": 'lower(t.name) COLLATE "C"',
+}
+TYPES = {"reschedule_rate_30d": "float8", "total_sessions_30d": "int", "name": "text"}
+RISKS = {"all": "true", "high_risk": "s.is_high_risk", "low_risk": "s.is_high_risk IS NOT TRUE"}
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersion:
+    """What the read model holds; equal versions mean equal answers."""
+
+    as_of: datetime | None
+    """All partitions are complete up to here; None = nothing has been applied yet."""
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class TutorFilter:
+    risk_status: RiskStatus = "all"
+    search: str | None = None
+    """Part of a name, e-mail address or external id, or a whole tutor id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The last row of a page: its sort value (None for null) and id."""
+
+    value: Any
+    id: UUID
+
+
+async def data_version(connection: Connection) -> DataVersion:
+    row = await connection.fetchrow(
+        "SELECT min(applied_until) AS as_of, coalesce(sum(record_offset), 0) AS progress,"
+        " coalesce(max(generation), 0) AS generation,"
+        " (SELECT coalesce(sum(next_offset), 0) FROM sink_positions) AS written"
+        " FROM pipeline_progress"
+    )
+    tag = f"{row['generation']}.{row['written']}.{row['progress']}"
+    return DataVersion(row["as_of"], tag)
+
+
+async def tutors(
+    connection: Connection,
+    matching: TutorFilter,
+    order: TutorOrder,
+    direction: Direction,
+    *,
+    limit: int,
+    offset: int = 0,
+    after: Place | None = None,
+) -> list[Row]:
+    """A page of tutors with their scores; null rates come last either way, ties go by id."""
+    key = ORDERS[order]
+    condition, arguments = _matching(matching)
+    if after is not None:
+        seek, more = _after(key, TYPES[order], direction, after, len(arguments))
+        condition, arguments = f"{condition} AND {seek}", [*arguments, *more]
+    place = len(arguments)
+    return await connection.fetch(  # type: ignore[no-any-return]
+        f"SELECT t.id::text, t.name, t.email, t.external_id, {key} AS sort_value,"
+        " s.as_of, s.risk_level, s.evidence, coalesce(s.is_high_risk, false) AS is_high_risk,"
+        " s.reschedule_rate_7d, s.reschedule_rate_30d, s.reschedule_rate_90d,"
+        " coalesce(s.total_sessions_7d, 0) AS total_sessions_7d,"
+        " coalesce(s.total_sessions_30d, 0) AS total_sessions_30d,"
+        " coalesce(s.total_sessions_90d, 0) AS total_sessions_90d,"
+        " coalesce(s.tutor_reschedules_7d, 0) AS tutor_reschedules_7d,"
+        " coalesce(s.tutor_reschedules_30d, 0) AS tutor_reschedules_30d,"
+        " coalesce(s.tutor_reschedules_90d, 0) AS tutor_reschedules_90d"
+        " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+        f" WHERE {condition} ORDER BY {key} {direction} NULLS LAST, t.id"
+        f" LIMIT ${place + 1} OFFSET ${place + 2}",
+        *arguments,
+        limit,
+        offset,
+    )
+
+
+async def count_tutors(connection: Connection, matching: TutorFilter) -> int:
+    condition, arguments = _matching(matching)
+    total = await connection.fetchval(
+        "SELECT count(*) FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+        f" WHERE {condition}",
+        *arguments,
+    )
+    return int(total)
+
+
+def _matching(matching: TutorFilter) -> tuple[str, list[Any]]:
+    condition = RISKS[matching.risk_status]
+    if not matching.search:
+        return condition, []
+    search = (
+        "(t.name ILIKE $1 OR t.email ILIKE $1 OR t.external_id ILIKE $1 OR t.id::text = lower($2))"
+    )
+    return f"{condition} AND {search}", [f"%{_literal(matching.search)}%", matching.search]
+
+
+def _literal(text: str) -> str:
+    """A LIKE pattern that means the text itself."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _after(
+    key: str, kind: str, direction: Direction, place: Place, taken: int
+) -> tuple[str, list[Any]]:
+    if place.value is None:
+        return f"({key} IS NULL AND t.id > ${taken + 1}::uuid)", [place.id]
+    value, ident = f"${taken + 1}::{kind}", f"${taken + 2}::uuid"
+    if kind == "text":
+        value += ' COLLATE "C"'
+    beyond = "<" if direction == "desc" else ">"
+    condition = f"({key} {beyond} {value} OR ({key} = {value} AND t.id > {ident}) OR {key} IS NULL)"
+    return condition, [place.value, place.id]
+
+
+async def tutor(connection: Connection, tutor_id: UUID) -> Row | None:
+    """Profile, score and `as_of`; the columns of the score are null before the first one."""
+    return await connection.fetchrow(
+        "SELECT t.id::text, t.name, t.email, t.external_id, t.is_active, t.created_at, s.*,"
+        " greatest(s.as_of, p.applied_until) AS complete_until"
+        " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+        " LEFT JOIN pipeline_progress p ON p.partition = s.partition WHERE t.id = $1",
+        tutor_id,
+    )
+
+
+async def reschedules(
+    connection: Connection, tutor_id: UUID, after: datetime, until: datetime, limit: int
+) -> list[Row]:
+    """Moved and cancelled slots, by anyone, in (after, until] by when it happened; newest first."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT id::text, session_id::text, student_id, initiator, original_time, new_time,"
+        " reason, reason_code, cancelled_at, hours_before_session::float8, created_at"
+        " FROM reschedules WHERE tutor_id = $1 AND cancelled_at > $2 AND cancelled_at <= $3"
+        " ORDER BY cancelled_at DESC, id LIMIT $4",
+        tutor_id,
+        after,
+        until,
+        limit,
+    )
+
+
+async def weekly(
+    connection: Connection, first: datetime, weeks: int, tutor_id: UUID | None = None
+) -> list[Row]:
+    """Outcomes of `weeks` whole weeks from `first`, by when they happened; empty weeks too.
+
+    `tutor_id` None = all tutors.
+    """
+    condition = "" if tutor_id is None else " AND tutor_id = $4"
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT week, coalesce(total, 0) AS total, coalesce(reschedules, 0) AS reschedules"
+        " FROM generate_series(0, $2 - 1) AS number"
+        " CROSS JOIN LATERAL (SELECT $1::timestamptz + number * interval '7 days' AS week) AS weeks"
+        " LEFT JOIN (SELECT floor(extract(epoch FROM outcome_at - $1) / 604800)::int AS number,"
+        " count(*)::int AS total, (count(*) FILTER (WHERE initiator = 'tutor'"
+        " AND status IN ('rescheduled', 'cancelled')))::int AS reschedules FROM sessions"
+        f" WHERE outcome_at >= $1 AND outcome_at < $3{condition} GROUP BY 1) AS outcomes"
+        " USING (number) ORDER BY week",
+        first,
+        weeks,
+        first + weeks * WEEK,
+        *(() if tutor_id is None else (tutor_id,)),
+    )
+
+
+async def session_events(
+    connection: Connection, tutor_id: UUID, *, limit: int, after: Place | None
+) -> list[Row]:
+    """Newest first by (occurred_at, event_id)."""
+    seek, arguments = _older("occurred_at", after, 2)
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT event_id::text, event_type, session_id::text, student_id, scheduled_start,"
+        " occurred_at, recorded_at, duration_minutes, new_start, initiator, reason_code, reason,"
+        " started_at, ended_at, rating, is_first_session"
+        f" FROM session_events WHERE tutor_id = $1{seek}"
+        " ORDER BY occurred_at DESC, event_id DESC LIMIT $2",
+        tutor_id,
+        limit,
+        *arguments,
+    )
+
+
+async def risk_changes(
+    connection: Connection, tutor_id: UUID, *, limit: int, after: Place | None
+) -> list[Row]:
+    """Newest first by (occurred_at, event_id)."""
+    seek, arguments = _older("occurred_at", after, 2)
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT event_id::text, transition, occurred_at, is_high_risk, was_high_risk, evidence,"
+        " previous_evidence, reasons, total_sessions_7d, total_sessions_30d, total_sessions_90d,"
+        " tutor_reschedules_7d, tutor_reschedules_30d, tutor_reschedules_90d, risk_threshold,"
+        f" cause FROM risk_changes WHERE tutor_id = $1{seek}"
+        " ORDER BY occurred_at DESC, event_id DESC LIMIT $2",
+        tutor_id,
+        limit,
+        *arguments,
+    )
+
+
+ALERT = (
+    "SELECT a.event_id::text, a.kind, a.tutor_id::text, t.name AS tutor_name,"
+    " a.session_id::text, a.occurred_at, a.evidence, a.reasons, a.reschedule_rate_7d,"
+    " a.reschedule_rate_30d, a.reschedule_rate_90d, a.risk_threshold, a.probability,"
+    " a.scheduled_start, a.acknowledged_at, a.acknowledged_by"
+    " FROM alerts a LEFT JOIN tutors t ON t.id = a.tutor_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """None = any."""
+
+    kind: str | None = None
+    tutor_id: UUID | None = None
+    acknowledged: bool | None = None
+
+
+async def alerts(
+    connection: Connection, matching: AlertFilter, *, limit: int, after: Place | None
+) -> list[Row]:
+    """Newest first by (occurred_at, event_id)."""
+    seek, arguments = _older("a.occurred_at", after, 4, "a.event_id")
+    return await connection.fetch(  # type: ignore[no-any-return]
+        f"{ALERT} WHERE ($1::text IS NULL OR a.kind = $1)"
+        " AND ($2::uuid IS NULL OR a.tutor_id = $2)"
+        f" AND ($3::bool IS NULL OR (a.acknowledged_at IS NOT NULL) = $3){seek}"
+        " ORDER BY a.occurred_at DESC, a.event_id DESC LIMIT $4",
+        matching.kind,
+        matching.tutor_id,
+        matching.acknowledged,
+        limit,
+        *arguments,
+    )
+
+
+async def alert(connection: Connection, event_id: UUID) -> Row | None:
+    return await connection.fetchrow(f"{ALERT} WHERE a.event_id = $1", event_id)
+
+
+def _older(
+    time: str, place: Place | None, taken: int, ident: str = "event_id"
+) -> tuple[str, Sequence[Any]]:
+    if place is None:
+        return "", ()
+    return f" AND ({time}, {ident}) < (${taken + 1}, ${taken + 2})", (place.value, place.id)
+
+
+async def platform_totals(connection: Connection) -> Row:
+    """Sums over all tutors, and how many there are of each risk."""
+    return await connection.fetchrow(
+        "SELECT count(*)::int AS total,"
+        " (count(*) FILTER (WHERE s.risk_level = 'low'))::int AS low,"
+        " (count(*) FILTER (WHERE s.risk_level = 'warning'))::int AS warning,"
+        " (count(*) FILTER (WHERE s.risk_level = 'high'))::int AS high,"
+        " (count(*) FILTER (WHERE s.evidence = 'confirmed'))::int AS confirmed,"
+        + ",".join(
+            f" coalesce(sum(s.total_sessions_{days}d), 0)::bigint AS total_sessions_{days}d,"
+            f" coalesce(sum(s.tutor_reschedules_{days}d), 0)::bigint AS tutor_reschedules_{days}d"
+            for days in (7, 30, 90)
+        )
+        + " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+    )
+
+
+async def rate_histogram(connection: Connection, bins: int) -> list[Row]:
+    """Tutors by 30-day rate in `bins` equal steps of [0, 1]; the last step includes 1."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT bin, count(s.tutor_id)::int AS tutors FROM generate_series(0, $1 - 1) AS bin"
+        " LEFT JOIN tutor_scores s"
+        " ON least(floor(s.reschedule_rate_30d * $1)::int, $1 - 1) = bin GROUP BY bin ORDER BY bin",
+        bins,
+    )
+
+
+async def newly_high_risk(connection: Connection, after: datetime, limit: int) -> list[Row]:
+    """Tutors at high risk now whose last entry came after `after`, latest first."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT t.id::text AS tutor_id, t.name, s.evidence, s.reasons, s.reschedule_rate_7d,"
+        " s.reschedule_rate_30d, s.reschedule_rate_90d, entered.occurred_at"
+        " FROM (SELECT tutor_id, max(occurred_at) AS occurred_at FROM risk_changes"
+        " WHERE occurred_at > $1 AND is_high_risk AND NOT was_high_risk GROUP BY tutor_id)"
+        " AS entered JOIN tutor_scores s USING (tutor_id) JOIN tutors t ON t.id = s.tutor_id"
+        " WHERE s.is_high_risk ORDER BY entered.occurred_at DESC, t.id LIMIT $2",
+        after,
+        limit,
+    )
+
+
+async def progress(connection: Connection) -> list[Row]:
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT partition, generation, applied_offset, applied_until, score_offset, live"
+        " FROM pipeline_progress ORDER BY partition"
+    )
+
+
+async def sink_positions(connection: Connection) -> list[Row]:
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT topic, partition, next_offset FROM sink_positions ORDER BY topic, partition"
+    )
+
+
+async def dead_letter_counts(connection: Connection) -> list[Row]:
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT topic, reason, count(*)::int AS count"
+        " FROM dead_letters GROUP BY topic, reason ORDER BY topic, reason"
+    )
+
+
+async def risk_changes_since(connection: Connection, since: datetime, limit: int) -> list[Row]:
+    """Of all tutors, oldest first, from `since` on."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT event_id::text, tutor_id::text, occurred_at, is_high_risk, was_high_risk,"
+        " evidence, reasons FROM risk_changes WHERE occurred_at >= $1"
+        " ORDER BY occurred_at, event_id LIMIT $2",
+        since,
+        limit,
+    )
+
+
+async def alerts_since(connection: Connection, since: datetime, limit: int) -> list[Row]:
+    """Oldest first, from `since` on."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        f"{ALERT} WHERE a.occurred_at >= $1 ORDER BY a.occurred_at, a.event_id LIMIT $2",
+        since,
+        limit,
+    )
+
+
+async def newest_change(connection: Connection) -> datetime | None:
+    """When the newest risk change or alert occurred."""
+    return await connection.fetchval(  # type: ignore[no-any-return]
+        "SELECT greatest((SELECT max(occurred_at) FROM risk_changes),"
+        " (SELECT max(occurred_at) FROM alerts))"
+    )
