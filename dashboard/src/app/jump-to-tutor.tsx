@@ -4,7 +4,7 @@ import { createSpotlight, Spotlight } from '@mantine/spotlight';
 import { IconSearch } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { type KeyboardEvent, useEffect, useState } from 'react';
 import { RiskBadge } from '@/components/risk';
 import { tutorsQuery } from '@/features/tutors/api/get-tutors';
 import { shownLevel } from '@/features/tutors/shown-level';
@@ -26,6 +26,16 @@ export default function JumpToTutor({ onClose }: { onClose: () => void }) {
   });
   useEffect(() => spotlight.open(), []);
   const found = search === '' ? [] : (data?.tutors.slice(0, SHOWN) ?? []);
+  const open = (tutorId: string) => {
+    spotlight.close();
+    void navigate({ to: '/tutors/$tutorId', params: { tutorId } });
+  };
+  const openFirst = (event: KeyboardEvent) => {
+    const [first] = found;
+    // Mantine looks for something to select before the answer comes, and finds nothing.
+    const nothingSelected = document.querySelector('[data-action][data-selected]') === null;
+    if (event.key === 'Enter' && first && nothingSelected) open(first.id);
+  };
   return (
     <Spotlight.Root
       store={store}
@@ -35,19 +45,17 @@ export default function JumpToTutor({ onClose }: { onClose: () => void }) {
       shortcut={null}
       // Locking the page's scroll would inject a style element, which the policy forbids.
       lockScroll={false}
-      aria-label="Jump to tutor"
+      attributes={{ content: { 'aria-label': 'Jump to tutor' } }}
     >
       <Spotlight.Search
         placeholder="Name or id of a tutor"
         aria-label="Name or id of a tutor"
+        onKeyDown={openFirst}
         leftSection={<IconSearch size={18} stroke={1.6} aria-hidden />}
       />
       <Spotlight.ActionsList>
         {found.map((tutor) => (
-          <Spotlight.Action
-            key={tutor.id}
-            onClick={() => void navigate({ to: '/tutors/$tutorId', params: { tutorId: tutor.id } })}
-          >
+          <Spotlight.Action key={tutor.id} onClick={() => open(tutor.id)}>
             <span className={classes.name}>{tutor.name}</span>
             <RiskBadge level={shownLevel(tutor)} />
           </Spotlight.Action>

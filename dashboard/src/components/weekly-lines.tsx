@@ -2,7 +2,7 @@ import '@mantine/charts/styles.layer.css';
 import { BarChart, LineChart } from '@mantine/charts';
 import { useReducedMotion } from '@mantine/hooks';
 import type { TrendWeek } from '@/lib/api-types';
-import { formatCount, formatDay, formatPercent } from '@/lib/format';
+import { formatCount, formatDay, formatPercent, plural } from '@/lib/format';
 import classes from './weekly-chart.module.css';
 
 const SYNC = 'weekly';
@@ -31,12 +31,15 @@ export default function WeeklyLines({
         dotProps={{ r: 2.5 }}
         withXAxis={false}
         gridAxis="x"
+        gridColor="var(--border)"
+        strokeDasharray="0"
         tickLine="none"
-        valueFormatter={(value) => formatPercent(value)}
+        tooltipProps={{ content: WeekTooltip }}
         yAxisProps={{
           ...Y_AXIS,
           domain: [0, ticks.at(-1) ?? 100],
           ticks,
+          interval: 0,
           tickFormatter: (value: number) => formatPercent(value, 0),
         }}
         referenceLines={[{ y: threshold, color: 'var(--high)', strokeDasharray: '5 4' }]}
@@ -51,12 +54,28 @@ export default function WeeklyLines({
         series={[{ name: 'total', label: 'Sessions', color: 'var(--bar)' }]}
         gridAxis="none"
         tickLine="none"
+        withTooltip={false}
         valueFormatter={(value) => formatCount(value)}
         yAxisProps={{ ...Y_AXIS, tickCount: 2 }}
         xAxisProps={{ minTickGap: 24 }}
         barChartProps={{ syncId: SYNC }}
         barProps={{ isAnimationActive, radius: [2, 2, 0, 0] }}
       />
+    </div>
+  );
+}
+
+interface WeekTooltipProps {
+  payload?: readonly { payload?: TrendWeek }[];
+}
+
+function WeekTooltip({ payload }: WeekTooltipProps) {
+  const week = payload?.[0]?.payload;
+  if (week === undefined) return null;
+  return (
+    <div className={classes.tooltip}>
+      <div className={classes.tooltipWeek}>Week of {formatDay(week.week)}</div>
+      {formatPercent(week.rate)} of {plural(week.total, 'session')}
     </div>
   );
 }

@@ -26,7 +26,9 @@ export function Reschedules({ reschedules }: { reschedules: Reschedule[] }) {
               <th scope="col" data-optional>
                 Session was at
               </th>
-              <th scope="col">Moved to</th>
+              <th scope="col" data-optional>
+                Moved to
+              </th>
               <th scope="col" data-align="right">
                 Notice
               </th>
@@ -64,7 +66,7 @@ function Row({ reschedule }: { reschedule: Reschedule }) {
       <td data-optional>
         <Time value={original_time} />
       </td>
-      <td>
+      <td data-optional>
         {new_time ? <Time value={new_time} /> : <span className={table.muted}>No new time</span>}
       </td>
       <td data-align="right">{formatHours(hours_before_session)}</td>

@@ -11,8 +11,7 @@ export function Verdict({ scores }: { scores: TutorScores }) {
       {scores.next_change_at && (
         <span className={classes.next}>
           {' '}
-          If nothing happens, these numbers next change on <Time value={scores.next_change_at} />,
-          when a session leaves a window.
+          If nothing arrives, these numbers next change on <Time value={scores.next_change_at} />.
         </span>
       )}
     </p>
