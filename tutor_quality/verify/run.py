@@ -5,12 +5,7 @@ from dataclasses import dataclass
 
 from tutor_quality.domain.risk import RiskRule
 from tutor_quality.errors import NotFound
-from tutor_quality.ingest.catch_up import (
-    Log,
-    lifecycle_ends,
-    wait_until_scored,
-    wait_until_written,
-)
+from tutor_quality.ingest.catch_up import Log, lifecycle_ends, wait_until_applied
 from tutor_quality.storage.engine import open_pool
 from tutor_quality.verify.core import counts_of_the_product
 from tutor_quality.verify.log import History, read_histories, read_raw
@@ -20,6 +15,7 @@ from tutor_quality.verify.scores import Snapshot, read_snapshot
 
 SAMPLE = 20
 """Tutors whose transitions are recomputed unless all are asked for: it takes time."""
+PATIENCE_SECONDS = 120.0
 
 NOTHING: Counts = ((0, 0),) * len(WINDOWS)
 
@@ -33,7 +29,6 @@ class Question:
     all_transitions: bool = False
     wait: bool = True
     """For the stages to apply what stands in the log now."""
-    patience_seconds: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +74,13 @@ async def _snapshot(question: Question) -> tuple[dict[int, int], Snapshot]:
     )
     async with pool:
         if question.wait:
-            generation, patience = question.generation, question.patience_seconds
-            await wait_until_scored(
-                pool, ends, generation=generation, until=0, patience_seconds=patience
+            await wait_until_applied(
+                pool,
+                log,
+                generation=question.generation,
+                until=0,
+                patience_seconds=PATIENCE_SECONDS,
             )
-            await wait_until_written(pool, log, generation=generation, patience_seconds=patience)
         return ends, await read_snapshot(pool, question.generation, question.tutor)
 
 
