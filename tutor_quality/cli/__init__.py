@@ -17,6 +17,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "what runs, and how far it is"),
     "doctor": ("doctor", "whether this machine can run it, and how to mend what is wrong"),
     "schemas": ("schemas", "the released schemas, and whether they are compatible"),
+    "replay": ("replay", "send the sessions of CSV files through the input topic"),
+    "map": ("map", "what a mapping would make of a CSV file"),
+    "verify": ("verify", "recount from the raw log and compare"),
     "topics": ("topics", "the catalogue of topics, and how the broker differs from it"),
 }
 """Name -> (module in this package, one line of help)."""

@@ -1,7 +1,7 @@
 """Waiting until every stage has applied what stands in the log."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -86,6 +86,39 @@ async def applied(pool: asyncpg.Pool, generation: int) -> Applied:
         {partition: (offset, until) for partition, offset, until in scored},
         {(topic, partition): offset for topic, partition, offset in sunk},
     )
+
+
+async def count_dead_letters(pool: asyncpg.Pool, offsets: Mapping[int, Sequence[int]]) -> int:
+    """How many of these records of the input, by partition, became dead letters."""
+    ours = {partition: frozenset(some) for partition, some in offsets.items()}
+    rows = await pool.fetch(
+        "SELECT partition, record_offset FROM dead_letters WHERE topic = $1", LIFECYCLE.name
+    )
+    return sum(offset in ours.get(partition, ()) for partition, offset in rows)
+
+
+async def wait_until_applied(
+    pool: asyncpg.Pool,
+    log: Log,
+    *,
+    generation: int,
+    until: int,
+    patience_seconds: float,
+    progress: Callable[[int], None] = lambda behind: None,
+) -> None:
+    """Until every stage has applied what stands in the log now, and every expiry up to `until`.
+
+    For the arguments and errors see the two parts below.
+    """
+    await wait_until_scored(
+        pool,
+        lifecycle_ends(await asyncio.to_thread(log.ends)),
+        generation=generation,
+        until=until,
+        patience_seconds=patience_seconds,
+        progress=progress,
+    )
+    await wait_until_written(pool, log, generation=generation, patience_seconds=patience_seconds)
 
 
 async def wait_until_scored(

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from math import isfinite
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from tutor_quality.domain.legality import (
     EARLIEST_MS,
@@ -31,7 +30,7 @@ class Unparsable(ValueError):
     """The message says what the cell should have been."""
 
 
-def time_parser(timezone: ZoneInfo, formats: tuple[str, ...]) -> Callable[[str], int]:
+def time_parser(timezone: tzinfo, formats: tuple[str, ...]) -> Callable[[str], int]:
     """Text -> milliseconds since the epoch; patterns are tried first, then ISO 8601.
 
     A local time that the clocks show twice is the first one; one that they skip counts as

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tutor_quality.domain.sessions import SessionEvent
@@ -21,6 +22,12 @@ from tutor_quality.ingest.sessions import SessionsFile, read_sessions
 
 AHEAD_MS = 3_600_000
 """Kafka refuses timestamps that are more than this after its clock."""
+
+
+def iso(instant: int) -> str:
+    """Milliseconds since the epoch -> 2024-05-01T16:00:00.000Z."""
+    seconds, milliseconds = divmod(instant, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03}Z"
 
 
 @dataclass(slots=True)
