@@ -32,7 +32,7 @@ def encode(name: str, record: Mapping[str, object]) -> bytes:
     release = latest(name)
     out = io.BytesIO()
     out.write(header(release.id))
-    fastavro.schemaless_writer(out, _writer_schema(release.id), record, strict=True)
+    fastavro.schemaless_writer(out, _writer_schema(release.id), record, strict_allow_default=True)
     return out.getvalue()
 
 
