@@ -39,14 +39,15 @@ class Groups:
         committed = self._committed(group, partitions)
         return sum(max(end - committed.get(at, starts[at]), 0) for at, end in ends.items())
 
-    def has_members(self, group: str) -> bool:
-        """Whether somebody consumes in this group, with partitions assigned."""
+    def members(self, group: str) -> set[str]:
+        """Ids of those that consume in this group; a process that joins gets a new id."""
         try:
             described = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT_SECONDS)
         except KafkaException:
             # A group that nobody joined yet does not exist.
-            return False
-        return described.state == ConsumerGroupState.STABLE and bool(described.members)
+            return set()
+        stable = described.state == ConsumerGroupState.STABLE
+        return {member.member_id for member in described.members} if stable else set()
 
     def _partitions(self, topics: Iterable[str]) -> list[tuple[str, int]]:
         try:

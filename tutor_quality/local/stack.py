@@ -21,11 +21,11 @@ from tutor_quality.local.programs import Program
 from tutor_quality.local.progress import Display
 from tutor_quality.local.supervisor import Part, Supervisor, stop_survivors
 from tutor_quality.settings import Settings
-from tutor_quality.storage.migrate import upgrade
 
 log = logging.getLogger(__name__)
 
 DEMO = "demo"
+SERVICES, WORKERS = "services", "workers"
 INTERRUPTED = 130
 
 
@@ -101,11 +101,12 @@ class Stack:
                         server.answers,
                         postgres.READY_SECONDS,
                         postgres.STOP_SECONDS,
+                        team=SERVICES,
                     )
                 )
                 await asyncio.to_thread(server.create_database)
         with self._display.step("Tables"):
-            await asyncio.to_thread(upgrade, self.connections.database_url)
+            await asyncio.to_thread(_migrate, self.connections.database_url)
 
     async def _start_kafka(self) -> None:
         embedded = self._settings.kafka_bootstrap is None
@@ -139,6 +140,7 @@ class Stack:
                     self._broker.answers,
                     kafka.READY_SECONDS,
                     kafka.STOP_SECONDS,
+                    team=SERVICES,
                 )
             )
 
@@ -166,7 +168,10 @@ class Stack:
             groups = Groups(self.connections.kafka_bootstrap)
             group = group_of(stage, self._settings.topic_generation)
             program = self._python(stage, "streams", stage)
-            await self._supervisor.start(Part(program, lambda: groups.has_members(group)))
+            # A static member of the last run is listed for some seconds after its end.
+            before = await asyncio.to_thread(groups.members, group)
+            joined = _joined(groups, group, before)
+            await self._supervisor.start(Part(program, joined, team=WORKERS))
 
     async def _start_api(self) -> None:
         with self._display.step("API"):
@@ -174,7 +179,7 @@ class Stack:
             self._run.api_url = f"http://{self._settings.api_host}:{port}"
             self._remember()
             program = self._python("api", "api")
-            await self._supervisor.start(Part(program, _answers(self._run.api_url)))
+            await self._supervisor.start(Part(program, _answers(self._run.api_url), team=WORKERS))
 
     async def _fill(self) -> None:
         if self._content.empty:
@@ -297,6 +302,17 @@ async def together(*steps: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _joined(groups: Groups, group: str, before: set[str]) -> Callable[[], bool]:
+    return lambda: bool(groups.members(group) - before)
+
+
+def _migrate(database_url: str) -> None:
+    # Importing Alembic takes half a second, which passes here while Kafka starts.
+    from tutor_quality.storage.migrate import upgrade
+
+    upgrade(database_url)
 
 
 def _answers(url: str) -> Callable[[], bool]:
