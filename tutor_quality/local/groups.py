@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from confluent_kafka import (
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
+    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -43,9 +44,10 @@ class Groups:
         """Ids of those that consume in this group; a process that joins gets a new id."""
         try:
             described = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT_SECONDS)
-        except KafkaException:
-            # A group that nobody joined yet does not exist.
-            return set()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return set()
+            raise TransientFailure(f"Kafka does not know its groups yet: {error}") from error
         stable = described.state == ConsumerGroupState.STABLE
         return {member.member_id for member in described.members} if stable else set()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from schemas.admin import apply_topics
 from streams.groups import group_of
-from tutor_quality.errors import ConfigurationError
+from tutor_quality.errors import ConfigurationError, TransientFailure
 from tutor_quality.local import dashboard, kafka, ports, postgres
 from tutor_quality.local.connections import Connections, connections
 from tutor_quality.local.groups import STAGES, Groups
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 DEMO = "demo"
 SERVICES, WORKERS = "services", "workers"
 INTERRUPTED = 130
+GROUPS_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class Stack:
             group = group_of(stage, self._settings.topic_generation)
             program = self._python(stage, "streams", stage)
             # A static member of the last run is listed for some seconds after its end.
-            before = await asyncio.to_thread(groups.members, group)
+            before = await _members(groups, group)
             joined = _joined(groups, group, before)
             await self._supervisor.start(Part(program, joined, team=WORKERS))
 
@@ -304,8 +305,24 @@ async def together(*steps: Awaitable[None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _members(groups: Groups, group: str) -> set[str]:
+    """Waits until a broker that has just started has read its groups."""
+    async with asyncio.timeout(kafka.READY_SECONDS):
+        while True:
+            try:
+                return await asyncio.to_thread(groups.members, group)
+            except TransientFailure:
+                await asyncio.sleep(GROUPS_POLL_SECONDS)
+
+
 def _joined(groups: Groups, group: str, before: set[str]) -> Callable[[], bool]:
-    return lambda: bool(groups.members(group) - before)
+    def joined() -> bool:
+        try:
+            return bool(groups.members(group) - before)
+        except TransientFailure:
+            return False
+
+    return joined
 
 
 def _migrate(database_url: str) -> None:
