@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from schemas.admin import apply_topics
@@ -65,6 +66,7 @@ class Stack:
         self._display = display
         self._supervisor = Supervisor(home, run)
         self._stopping = threading.Event()
+        self._reservations = ports.Reservations(settings.cache_path / "ports")
         self._broker: kafka.Kafka | None = None
 
     async def start(self) -> None:
@@ -83,6 +85,7 @@ class Stack:
             self._broker.keep_recording()
         self._run.forget_processes()
         self._remember()
+        self._reservations.release()
 
     def kill(self) -> None:
         self._supervisor.kill()
@@ -247,8 +250,8 @@ class Stack:
 
     def _port(self, name: str) -> int:
         """The one of the last run if it is free, so that clients find their parts again."""
-        remembered = self._run.ports.get(name, 0)
-        self._run.ports[name] = remembered if ports.is_free(remembered) else ports.any_free()
+        wanted = chain(self._remembered_port(name), ports.candidates())
+        self._run.ports[name] = self._reservations.take(wanted)
         self._remember()
         return self._run.ports[name]
 
@@ -258,10 +261,12 @@ class Stack:
         if self._run.api_preference != preferred:
             self._run.ports.pop("api", None)
             self._run.api_preference = preferred
-        remembered = self._run.ports.get("api", 0)
-        port = remembered if ports.is_free(remembered) else ports.next_free(preferred)
-        self._run.ports["api"] = port
-        return port
+        wanted = chain(self._remembered_port("api"), ports.upwards(preferred))
+        self._run.ports["api"] = self._reservations.take(wanted)
+        return self._run.ports["api"]
+
+    def _remembered_port(self, name: str) -> list[int]:
+        return [self._run.ports[name]] if name in self._run.ports else []
 
     def _remember(self) -> None:
         self._home.write_run(self._run)
