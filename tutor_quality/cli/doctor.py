@@ -9,7 +9,7 @@ from tutor_quality.cli import FAILED
 from tutor_quality.local.checks import Check, check_machine
 from tutor_quality.settings import Settings
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from tutor_quality.local import background
 from tutor_quality.local.home import Home
 from tutor_quality.settings import Settings
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

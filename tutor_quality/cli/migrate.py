@@ -7,7 +7,7 @@ from tutor_quality.local.connections import connections
 from tutor_quality.settings import Settings
 from tutor_quality.storage.migrate import upgrade
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.panel import Panel
 
-from api.logins import create_link
 from tutor_quality.clock import SystemClock
 from tutor_quality.local import background, stack
 from tutor_quality.local.connections import Connections, connections
@@ -18,7 +17,7 @@ from tutor_quality.local.home import Home
 from tutor_quality.local.progress import display
 from tutor_quality.settings import Settings
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -55,6 +54,9 @@ def _arguments(content: stack.Content) -> list[str]:
 
 
 async def _announce(console: Console, home: Home, known: Connections) -> None:
+    # Imported while everything starts would hold that up.
+    from api.logins import create_link
+
     now = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC)
     link = await create_link(known.database_url, known.api_pepper, known.api_url, now)
     lines = (

@@ -62,7 +62,7 @@ def _memory() -> Check:
 
 
 def _api_port(preferred: int) -> Check:
-    port = ports.next_free(preferred)
+    port = next(port for port in ports.upwards(preferred) if ports.is_free(port))
     found = f"{port} is free" if port == preferred else f"{preferred} is taken, {port} will be used"
     return _check("API port", True, found, "")
 

@@ -5,16 +5,18 @@ from collections.abc import Iterable
 from confluent_kafka import (
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
+    KafkaError,
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata
 
 from schemas.topics import CATALOGUE, SCORE_CHANGELOG
 from tutor_quality.errors import TransientFailure
 
 TIMEOUT_SECONDS = 10.0
 STAGES = ("score", "sink")
+OFFSETS = "__consumer_offsets"
 
 
 def inputs(stage: str) -> list[str]:
@@ -39,20 +41,32 @@ class Groups:
         committed = self._committed(group, partitions)
         return sum(max(end - committed.get(at, starts[at]), 0) for at, end in ends.items())
 
-    def has_members(self, group: str) -> bool:
-        """Whether somebody consumes in this group, with partitions assigned."""
+    def members(self, group: str) -> set[str]:
+        """Ids of those that consume in this group; a process that joins gets a new id."""
+        if OFFSETS not in self._topics():
+            # The broker makes it for the first member; asking for it before takes seconds.
+            return set()
+        future = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_SECONDS)
         try:
-            described = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT_SECONDS)
-        except KafkaException:
-            # A group that nobody joined yet does not exist.
-            return False
-        return described.state == ConsumerGroupState.STABLE and bool(described.members)
+            described = future[group].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return set()
+            raise TransientFailure(f"Kafka does not know its groups yet: {error}") from error
+        stable = described.state == ConsumerGroupState.STABLE
+        return {member.member_id for member in described.members} if stable else set()
 
-    def _partitions(self, topics: Iterable[str]) -> list[tuple[str, int]]:
+    def _topics(self) -> dict[str, TopicMetadata]:
         try:
-            known = self._admin.list_topics(timeout=TIMEOUT_SECONDS).topics
+            known: dict[str, TopicMetadata] = self._admin.list_topics(
+                timeout=TIMEOUT_SECONDS
+            ).topics
         except KafkaException as error:
             raise TransientFailure(f"Kafka does not answer: {error}") from error
+        return known
+
+    def _partitions(self, topics: Iterable[str]) -> list[tuple[str, int]]:
+        known = self._topics()
         return [(name, i) for name in topics if name in known for i in known[name].partitions]
 
     def _offsets(

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from jgo.maven import MavenContext
-
 from tutor_quality.errors import ConfigurationError
 
 THREADS = 4
@@ -90,6 +88,9 @@ def _fetch_one(jar: Jar, folder: Path, workshop: Path, remotes: dict[str, str] |
 
 
 def _download(jar: Jar, workshop: Path, remotes: dict[str, str] | None) -> Path:
+    # Imported only here: seldom needed, and slow.
+    from jgo.maven import MavenContext
+
     # jgo only warns about a wrong checksum, and we compare a stronger one.
     logging.getLogger("jgo").setLevel(logging.ERROR)
     maven = MavenContext(

@@ -8,11 +8,12 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from schemas.admin import apply_topics
 from streams.groups import group_of
-from tutor_quality.errors import ConfigurationError
+from tutor_quality.errors import ConfigurationError, TransientFailure
 from tutor_quality.local import dashboard, kafka, ports, postgres
 from tutor_quality.local.connections import Connections, connections
 from tutor_quality.local.groups import STAGES, Groups
@@ -21,12 +22,13 @@ from tutor_quality.local.programs import Program
 from tutor_quality.local.progress import Display
 from tutor_quality.local.supervisor import Part, Supervisor, stop_survivors
 from tutor_quality.settings import Settings
-from tutor_quality.storage.migrate import upgrade
 
 log = logging.getLogger(__name__)
 
 DEMO = "demo"
+SERVICES, WORKERS = "services", "workers"
 INTERRUPTED = 130
+GROUPS_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Stack:
         self._display = display
         self._supervisor = Supervisor(home, run)
         self._stopping = threading.Event()
+        self._reservations = ports.Reservations(settings.cache_path / "ports")
         self._broker: kafka.Kafka | None = None
 
     async def start(self) -> None:
@@ -82,6 +85,7 @@ class Stack:
             self._broker.keep_recording()
         self._run.forget_processes()
         self._remember()
+        self._reservations.release()
 
     def kill(self) -> None:
         self._supervisor.kill()
@@ -101,11 +105,12 @@ class Stack:
                         server.answers,
                         postgres.READY_SECONDS,
                         postgres.STOP_SECONDS,
+                        team=SERVICES,
                     )
                 )
                 await asyncio.to_thread(server.create_database)
         with self._display.step("Tables"):
-            await asyncio.to_thread(upgrade, self.connections.database_url)
+            await asyncio.to_thread(_migrate, self.connections.database_url)
 
     async def _start_kafka(self) -> None:
         embedded = self._settings.kafka_bootstrap is None
@@ -139,6 +144,7 @@ class Stack:
                     self._broker.answers,
                     kafka.READY_SECONDS,
                     kafka.STOP_SECONDS,
+                    team=SERVICES,
                 )
             )
 
@@ -166,7 +172,10 @@ class Stack:
             groups = Groups(self.connections.kafka_bootstrap)
             group = group_of(stage, self._settings.topic_generation)
             program = self._python(stage, "streams", stage)
-            await self._supervisor.start(Part(program, lambda: groups.has_members(group)))
+            # A static member of the last run is listed for some seconds after its end.
+            before = await _members(groups, group)
+            joined = _joined(groups, group, before)
+            await self._supervisor.start(Part(program, joined, team=WORKERS))
 
     async def _start_api(self) -> None:
         with self._display.step("API"):
@@ -174,7 +183,7 @@ class Stack:
             self._run.api_url = f"http://{self._settings.api_host}:{port}"
             self._remember()
             program = self._python("api", "api")
-            await self._supervisor.start(Part(program, _answers(self._run.api_url)))
+            await self._supervisor.start(Part(program, _answers(self._run.api_url), team=WORKERS))
 
     async def _fill(self) -> None:
         if self._content.empty:
@@ -241,8 +250,8 @@ class Stack:
 
     def _port(self, name: str) -> int:
         """The one of the last run if it is free, so that clients find their parts again."""
-        remembered = self._run.ports.get(name, 0)
-        self._run.ports[name] = remembered if ports.is_free(remembered) else ports.any_free()
+        wanted = chain(self._remembered_port(name), ports.candidates())
+        self._run.ports[name] = self._reservations.take(wanted)
         self._remember()
         return self._run.ports[name]
 
@@ -252,10 +261,12 @@ class Stack:
         if self._run.api_preference != preferred:
             self._run.ports.pop("api", None)
             self._run.api_preference = preferred
-        remembered = self._run.ports.get("api", 0)
-        port = remembered if ports.is_free(remembered) else ports.next_free(preferred)
-        self._run.ports["api"] = port
-        return port
+        wanted = chain(self._remembered_port("api"), ports.upwards(preferred))
+        self._run.ports["api"] = self._reservations.take(wanted)
+        return self._run.ports["api"]
+
+    def _remembered_port(self, name: str) -> list[int]:
+        return [self._run.ports[name]] if name in self._run.ports else []
 
     def _remember(self) -> None:
         self._home.write_run(self._run)
@@ -297,6 +308,33 @@ async def together(*steps: Awaitable[None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _members(groups: Groups, group: str) -> set[str]:
+    """Waits until a broker that has just started has read its groups."""
+    async with asyncio.timeout(kafka.READY_SECONDS):
+        while True:
+            try:
+                return await asyncio.to_thread(groups.members, group)
+            except TransientFailure:
+                await asyncio.sleep(GROUPS_POLL_SECONDS)
+
+
+def _joined(groups: Groups, group: str, before: set[str]) -> Callable[[], bool]:
+    def joined() -> bool:
+        try:
+            return bool(groups.members(group) - before)
+        except TransientFailure:
+            return False
+
+    return joined
+
+
+def _migrate(database_url: str) -> None:
+    # Importing Alembic takes half a second, which passes here while Kafka starts.
+    from tutor_quality.storage.migrate import upgrade
+
+    upgrade(database_url)
 
 
 def _answers(url: str) -> Callable[[], bool]:

@@ -17,7 +17,8 @@ from tutor_quality.settings import Settings
 
 TIMEOUT_SECONDS = 5.0
 APPLIED_UNTIL = """
-    SELECT min(applied_until) FROM pipeline_progress
+    -- A partition that never had a record is complete up to the epoch.
+    SELECT min(applied_until) FILTER (WHERE applied_until > 'epoch') FROM pipeline_progress
     WHERE generation = (SELECT max(generation) FROM pipeline_progress)
 """
 

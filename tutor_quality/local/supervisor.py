@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -46,6 +47,8 @@ class Part:
     """Whether it does its work; called in a thread."""
     ready_seconds: float = 60.0
     stop_seconds: float = 15.0
+    team: str = ""
+    """Parts of one team that started one after the other stop at the same time."""
 
 
 async def launch(program: Program) -> Process:
@@ -190,10 +193,11 @@ class Supervisor:
             raise ConfigurationError(f"{program.name} failed:\n{program.last_log_lines(start)}")
 
     async def stop(self) -> None:
-        """The last started first, one after the other."""
+        """The last started first; see `Part.team`."""
         while self._children:
-            await self._children[-1].stop()
-            self._children.pop()
+            team = self._last_team()
+            await asyncio.gather(*(child.stop() for child in team))
+            del self._children[-len(team) :]
 
     def kill(self) -> None:
         """Everything at once."""
@@ -201,6 +205,15 @@ class Supervisor:
             child.kill()
         for process in self._tasks:
             kill_group(process.pid)
+
+    def _last_team(self) -> list[Child]:
+        last = self._children[-1]
+        if not last.part.team:
+            return [last]
+        others = itertools.takewhile(
+            lambda child: child.part.team == last.part.team, reversed(self._children)
+        )
+        return list(others)
 
     def _record(self, child: Child) -> None:
         self._note(child.part.program, child.pid)

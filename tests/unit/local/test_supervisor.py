@@ -73,6 +73,27 @@ async def test_parts_start_when_the_one_before_answers_and_stop_in_reverse(
     ]
 
 
+async def test_a_team_stops_at_the_same_time(home: Home, supervisor: Supervisor) -> None:
+    """Each member ends only when it sees that the other was told to stop too."""
+    wait_for_other = """
+import pathlib, signal, sys, time
+mine, other = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+def stop(*_):
+    mine.rename(mine.with_suffix(".told"))
+    while not other.with_suffix(".told").exists(): time.sleep(0.01)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+mine.touch()
+while True: time.sleep(60)
+"""
+    files = [home.path / name for name in ("left", "right")]
+    for mine, other in (files, reversed(files)):
+        program = a_program(home, mine.name, wait_for_other, str(mine), str(other))
+        await supervisor.start(Part(program, mine.exists, team="two"))
+    async with asyncio.timeout(10):
+        await supervisor.stop()
+
+
 async def test_a_part_that_dies_is_started_again(home: Home, supervisor: Supervisor) -> None:
     child = await supervisor.start(a_part(home, "phoenix"))
     before = child.pid
