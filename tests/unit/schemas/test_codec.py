@@ -182,6 +182,20 @@ def test_what_is_no_json_object_is_undecodable(value: bytes) -> None:
         decode("tutor_profile", value)
 
 
+def test_an_older_record_is_brought_into_the_latest_form_also_inside() -> None:
+    """As `decode` does it with a record of an older id: by the newest version's defaults."""
+    newer = latest("tutor_score").schema()
+    attendance = next(f for f in newer["fields"] if f["name"] == "attendance_7d")["type"]
+    attendance["fields"].append({"name": "excused", "type": "int", "default": 0})
+    newer["fields"] = [field for field in newer["fields"] if field["name"] != "next_change_at"]
+    older = example(values(latest("tutor_score").schema()))
+
+    record = compile_record(newer).take("the value", older)
+
+    assert record["attendance_90d"] == {**older["attendance_90d"], "excused": 0}
+    assert "next_change_at" not in record
+
+
 def test_json_is_not_accepted_where_only_we_write() -> None:
     with pytest.raises(UndecodableRecord, match="Confluent"):
         decode("partition_progress", json.dumps(PROGRESS).encode())
