@@ -4,6 +4,7 @@ What is missing is created and settings are altered. Partition counts are never 
 key's records would no longer be in one partition; a difference is only reported.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from schemas.topics import CATALOGUE, LIFECYCLE, Topic
 from tutor_quality.errors import TransientFailure
 
 PATIENCE_SECONDS = 30
+LOOKS = 600
 BROKER_DEFAULT = -1
 """The replication factor that the broker is configured for."""
 
@@ -65,12 +67,21 @@ class TopicPlan:
 
 
 def apply_topics(bootstrap: str, *, partitions: int, embedded: bool) -> TopicPlan:
-    """Does what `plan_topics` says and returns it; raises TransientFailure."""
+    """Does what `plan_topics` says, until the broker shows it, and returns what was done.
+
+    Raises TransientFailure.
+    """
     admin = _admin(bootstrap)
     plan = _plan(admin, partitions, embedded)
     _create(admin, plan.create, embedded)
     _alter(admin, plan.alter)
-    return plan
+    for _ in range(LOOKS):
+        left = _plan(admin, partitions, embedded)
+        if not (left.create or left.alter):
+            return plan
+        # Brokers answer from their copy of the metadata, which follows the controller's.
+        time.sleep(PATIENCE_SECONDS / LOOKS)
+    raise TransientFailure(f"Kafka has not carried out within {PATIENCE_SECONDS} s: {left}")
 
 
 def plan_topics(bootstrap: str, *, partitions: int, embedded: bool) -> TopicPlan:
@@ -134,9 +145,14 @@ def _configs(admin: AdminClient, names: Iterable[str]) -> dict[str, dict[str, st
         return {}
     answers = admin.describe_configs(resources, request_timeout=PATIENCE_SECONDS)
     return {
-        resource.name: {name: entry.value for name, entry in _result(answer).items()}
+        resource.name: {name: entry.value for name, entry in _found(answer).items()}
         for resource, answer in answers.items()
     }
+
+
+def _found(answer: "Future[Any]") -> dict[str, Any]:
+    """Nothing where the broker that was asked has not heard of the topic yet."""
+    return _result(answer, KafkaError.UNKNOWN_TOPIC_OR_PART) or {}
 
 
 def _create(admin: AdminClient, creations: Iterable[Creation], embedded: bool) -> None:

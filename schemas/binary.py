@@ -10,6 +10,8 @@ import struct
 
 from tutor_quality.errors import UndecodableRecord
 
+SMALL = tuple((byte >> 1) ^ -(byte & 1) for byte in range(128))
+"""Numbers of one byte: most of all."""
 INT_LIMIT = 1 << 31
 LONG_BITS = 64
 LONGEST_NUMBER = 10
@@ -27,6 +29,16 @@ class AvroReader:
 
     def long(self) -> builtins.int:
         """64 bits, zigzag."""
+        try:
+            byte = self.data[self.position]
+        except IndexError:
+            raise UndecodableRecord("the value ends before a number") from None
+        if byte > 127:
+            return self._long_number()
+        self.position += 1
+        return SMALL[byte]
+
+    def _long_number(self) -> builtins.int:
         value = shift = 0
         for byte in self.data[self.position : self.position + LONGEST_NUMBER]:
             value |= (byte & 127) << shift

@@ -65,16 +65,9 @@ def _decode_avro(name: str, value: bytes) -> dict[str, Any]:
     reader = AvroReader(value, HEADER_BYTES)
     record = _form(schema_id).read(reader)
     reader.finish()
-    return record if schema_id == latest(name).id else _in_latest_version(name, record)
-
-
-def _in_latest_version(name: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Versions differ by fields with defaults only (see README.md)."""
-    form = _form(latest(name).id)
-    return {
-        field: record[field] if field in record else form.defaults[field]
-        for field, _ in form.fields
-    }
+    if schema_id == latest(name).id:
+        return record
+    return _form(latest(name).id).take("the value", record)
 
 
 @cache

@@ -52,10 +52,11 @@ def _unlisted() -> Iterator[str]:
 
 def _changed() -> Iterator[str]:
     for release in releases():
-        if fingerprint(release.schema()) != release.sha256:
+        found = fingerprint(release.schema())
+        if found != release.sha256:
             yield (
-                f"{release.file} was released with id {release.id} and has changed: "
-                "put it back and add the change as a new version"
+                f"{release.file} of id {release.id} is not what was released: put it back and add "
+                f"the change as a new version (a file never released has the sha256 {found})"
             )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from schemas.codec import decode
 from schemas.lifecycle.batch import Tick
-from schemas.registry import latest, schema_id_of
+from schemas.registry import release_of, schema_id_of
 from tutor_quality.domain.legality import EARLIEST_MS, LATEST_MS, check_event
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 from tutor_quality.errors import IllegalEvent, UndecodableRecord
@@ -14,7 +14,7 @@ def decode_record(key: bytes | None, value: bytes | None, timestamp: int) -> Ses
     """Raises InvalidRecord; `timestamp` is the Kafka record's, ms."""
     if value is None:
         raise UndecodableRecord("no value: a fact cannot be deleted, only corrected")
-    if value[:1] != b"{" and schema_id_of(value) == latest("tutor_tick").id:
+    if value[:1] != b"{" and release_of(schema_id_of(value)).subject == "tutor_tick":
         return _tick(key, value)
     event = _event(decode("session_event", value))
     _check_key(key, event.tutor_id)

@@ -25,6 +25,15 @@ def own_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield kafka.bootstrap
 
 
+def await_partitions(admin: AdminClient, wanted: int | None) -> None:
+    """Of the score topic; None = until it is gone. The broker follows its controller."""
+    for _ in range(10_000):
+        found = admin.list_topics(timeout=10).topics.get(SCORE.name)
+        if (None if found is None else len(found.partitions)) == wanted:
+            return
+    pytest.fail(f"the broker does not show {wanted} partitions")
+
+
 def test_applying_creates_the_catalogue_and_then_has_nothing_left_to_do(own_bootstrap: str) -> None:
     plan = plan_topics(own_bootstrap, partitions=3, embedded=True)
     assert tuple(creation.topic for creation in plan.create) == CATALOGUE
@@ -47,6 +56,7 @@ def test_a_partition_count_is_reported_and_left_alone(own_bootstrap: str) -> Non
     apply_topics(own_bootstrap, partitions=3, embedded=True)
     admin = AdminClient({"bootstrap.servers": own_bootstrap})
     admin.create_partitions([NewPartitions(SCORE.name, 5)])[SCORE.name].result()
+    await_partitions(admin, 5)
 
     plan = apply_topics(own_bootstrap, partitions=3, embedded=True)
 
@@ -60,6 +70,7 @@ def test_a_missing_topic_is_made_as_wide_as_the_lifecycle_topic_already_is(
     apply_topics(own_bootstrap, partitions=3, embedded=True)
     admin = AdminClient({"bootstrap.servers": own_bootstrap})
     admin.delete_topics([SCORE.name])[SCORE.name].result()
+    await_partitions(admin, None)
 
     plan = apply_topics(own_bootstrap, partitions=7, embedded=True)
 

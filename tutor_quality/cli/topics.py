@@ -9,7 +9,7 @@ import typer
 
 from schemas.admin import TopicPlan, apply_topics, plan_topics
 from schemas.topics import CATALOGUE
-from tutor_quality.errors import ConfigurationError
+from tutor_quality.local.connections import connections
 from tutor_quality.settings import Settings
 
 app = typer.Typer(help="the topics of the catalogue", no_args_is_help=True)
@@ -47,16 +47,10 @@ def apply_catalogue(as_json: Json = False) -> None:
 def _with_broker(action: Callable[..., TopicPlan]) -> TopicPlan:
     settings = Settings()
     return action(
-        _bootstrap(settings),
+        settings.kafka_bootstrap or connections(settings).kafka_bootstrap,
         partitions=settings.topic_partitions,
         embedded=settings.kafka_bootstrap is None,
     )
-
-
-def _bootstrap(settings: Settings) -> str:
-    if settings.kafka_bootstrap is None:
-        raise ConfigurationError("set TQ_KAFKA_BOOTSTRAP to the host:port of a Kafka broker")
-    return settings.kafka_bootstrap
 
 
 def _show(plan: TopicPlan, as_json: bool, created: str, altered: str) -> None:

@@ -3,11 +3,13 @@ import struct
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from schemas.codec import decode, encode
 from schemas.forms import compile_record
-from schemas.registry import header
+from schemas.registry import header, latest
 from tests.support.lifecycle import NOON, TUTOR
+from tests.support.records import values
 from tutor_quality.errors import ConfigurationError, UndecodableRecord
 
 PROFILE: dict[str, Any] = {"tutor_id": TUTOR, "updated_at": NOON}
@@ -180,6 +182,22 @@ def test_a_missing_field_without_default_is_named() -> None:
 def test_what_is_no_json_object_is_undecodable(value: bytes) -> None:
     with pytest.raises(UndecodableRecord):
         decode("tutor_profile", value)
+
+
+@given(older=values(latest("tutor_score").schema()))
+def test_an_older_record_is_brought_into_the_latest_form_also_inside(
+    older: dict[str, Any],
+) -> None:
+    """As `decode` does it with a record of an older id: by the newest version's defaults."""
+    newer = latest("tutor_score").schema()
+    attendance = next(f for f in newer["fields"] if f["name"] == "attendance_7d")["type"]
+    attendance["fields"].append({"name": "excused", "type": "int", "default": 0})
+    newer["fields"] = [field for field in newer["fields"] if field["name"] != "next_change_at"]
+
+    record = compile_record(newer).take("the value", older)
+
+    assert record["attendance_90d"] == {**older["attendance_90d"], "excused": 0}
+    assert "next_change_at" not in record
 
 
 def test_json_is_not_accepted_where_only_we_write() -> None:

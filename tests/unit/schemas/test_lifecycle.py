@@ -8,7 +8,7 @@ import pytest
 from schemas.codec import encode
 from schemas.lifecycle import LifecycleBatch, decode_lifecycle, encode_event, encode_tick
 from schemas.lifecycle.decoding import WORTHWHILE
-from schemas.registry import latest
+from schemas.registry import FOLDER, latest
 from tests.fuzz.decoder import rows_of
 from tests.support.lifecycle import NOON, TUTOR, an_event, as_json
 from tutor_quality.domain.columns import NULL_TIME, Initiator, Kind
@@ -126,6 +126,14 @@ def test_json_gives_the_same_row_as_avro(copies: int) -> None:
     for event in (COMPLETED, MOVED):
         avro, plain = decode(encode_event(event)), decode(as_json(event), copies=copies)
         assert rows_of(plain)[0] == rows_of(avro)[0]
+
+
+def test_the_example_of_the_readme_is_accepted() -> None:
+    readme = (FOLDER / "README.md").read_text("utf-8")
+    value = readme.split("```json\n")[1].split("```")[0].encode()
+    key = json.loads(value)["tutor_id"].encode()
+
+    assert len(decode(value, key=key).columns) == 1
 
 
 def test_json_may_have_times_in_iso_8601_and_come_in_an_envelope() -> None:
