@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from schemas import codec
+from schemas.binary import AvroReader
+from schemas.registry import HEADER_BYTES, header, latest
 from schemas.topics import (
     HIGH_RISK,
     PROGRESS,
@@ -17,6 +20,7 @@ from schemas.topics import (
     dead_letters,
 )
 from streams.dead_letters import PREFIX
+from tutor_quality.errors import UndecodableRecord
 from tutor_quality.storage.copy_binary import instant
 from tutor_quality.storage.tables import WINDOWS
 from tutor_quality.storage.upserts import (
@@ -59,6 +63,8 @@ class Landing:
 
     target: Target
     row: Callable[[Record, int], Row]
+    newest: Callable[[Sequence[Record]], Sequence[Record]] = list
+    """Drops records of which a newer one is among them, where that is cheaper than decoding."""
 
 
 def _tutor_profile(record: Record, partition: int) -> Row:
@@ -89,6 +95,40 @@ def _score(record: Record, partition: int) -> Row:
         counts = value.pop(f"attendance_{days}d")
         value |= {f"{name}_{days}d": count for name, count in counts.items()}
     return value
+
+
+def newest_scores(records: Sequence[Record]) -> list[Record]:
+    """In a catch-up most scores of a batch are outdated by others in it.
+
+    Not the last of a key wins but the greatest (generation, version): a worker that was believed
+    dead may have sent the last one.
+    """
+    newest: dict[bytes | None, tuple[tuple[int, int], Record]] = {}
+    odd = []
+    for record in records:
+        order = _score_order(record.value or b"")
+        if order is None:
+            odd.append(record)
+        elif record.key not in newest or newest[record.key][0] < order:
+            newest[record.key] = order, record
+    return odd + [record for _, record in newest.values()]
+
+
+def _score_order(value: bytes) -> tuple[int, int] | None:
+    """(generation, version): they follow the tutor's id. None for another schema or nonsense."""
+    if not value.startswith(_score_header()):
+        return None
+    reader = AvroReader(value, HEADER_BYTES)
+    try:
+        reader.string()
+        return reader.int(), reader.long()
+    except UndecodableRecord:
+        return None
+
+
+@cache
+def _score_header() -> bytes:
+    return header(latest("tutor_score").id)
 
 
 def _risk_change(record: Record, partition: int) -> Row:
@@ -143,7 +183,7 @@ def _refused_record(
 LANDINGS: dict[str, Landing] = {
     TUTOR_PROFILE.name: Landing(TUTORS, _tutor_profile),
     STUDENT_PROFILE.name: Landing(STUDENTS, _student_profile),
-    SCORE.name: Landing(TUTOR_SCORES, _score),
+    SCORE.name: Landing(TUTOR_SCORES, _score, newest_scores),
     RISK_CHANGED.name: Landing(RISK_CHANGES, _risk_change),
     HIGH_RISK.name: Landing(ALERTS, _alert),
     PROGRESS.name: Landing(PENDING_PROGRESS, _progress),

@@ -174,7 +174,7 @@ def _landing_rows(
     landing: Landing, partition: int, records: Sequence[Record]
 ) -> tuple[LandingRows, list[RefusedRow]]:
     offsets, rows, refused = [], [], []
-    for record in records:
+    for record in landing.newest(records):
         try:
             rows.append(landing.row(record, partition))
             offsets.append(record.offset)
@@ -190,8 +190,8 @@ async def _land(connection: asyncpg.Connection, rows: Rows) -> list[RefusedRow]:
     try:
         async with connection.transaction():
             await rows.write(connection)
-    except (asyncpg.PostgresError, ValueError, OverflowError) as error:
-        if not _is_refusal(error):
+    except asyncpg.PostgresError as error:
+        if not (error.sqlstate or "").startswith(REFUSING_CLASSES):
             raise
         if len(rows) == 1:
             return [RefusedRow(rows.first_offset, _about(error))]
@@ -207,19 +207,13 @@ async def _notify(
     await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload.decode())
 
 
-def _is_transient(error: BaseException) -> bool:
-    state = getattr(error, "sqlstate", None)
-    if state is None:
-        # The connection is gone, or the command timeout has struck.
-        return True
-    return state.startswith(TRANSIENT_CLASSES) or state in TRANSIENT_STATES
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """What the driver cannot encode (a number too large for its column) counts as refused."""
+def _is_transient(error: Exception) -> bool:
+    """Whether others will mend it: the rest is a mistake of ours and must be seen."""
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "").startswith(REFUSING_CLASSES)
-    return isinstance(error, ValueError | OverflowError)
+        state = error.sqlstate or ""
+        return state.startswith(TRANSIENT_CLASSES) or state in TRANSIENT_STATES
+    # The connection broke or the command timeout struck; ValueError is a wrong argument.
+    return not isinstance(error, ValueError)
 
 
 def _about(error: BaseException) -> str:

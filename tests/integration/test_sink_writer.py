@@ -280,6 +280,22 @@ async def test_an_older_score_never_replaces_a_newer_one(pool: asyncpg.Pool) -> 
     assert seen == [(1, 9), (1, 9), (2, 1)]
 
 
+async def test_the_newest_score_of_a_batch_need_not_be_its_last(pool: asyncpg.Pool) -> None:
+    """A worker that was believed dead wakes up and sends what it still holds."""
+    values = [a_score(TUTOR, 8), a_score(TUTOR, 9), a_score(TUTOR, 7)]
+    await write_all(pool, [(SCORE, 0, _records((TUTOR, value) for value in values))])
+    assert await pool.fetchval("SELECT version FROM tutor_scores") == 9
+
+
+async def test_an_undecodable_score_does_not_keep_others_out(pool: asyncpg.Pool) -> None:
+    good = a_score(TUTOR, 8)
+    values = [good, good[:30], b"", good + b"x"]
+    records = _records((TUTOR, value) for value in values)
+    refused = await SinkWriter(pool).write(SCORE, 0, records)
+    assert {row.offset for row in refused} >= {1, 2}
+    assert await pool.fetchval("SELECT version FROM tutor_scores") == 8
+
+
 async def test_an_acknowledged_alert_stays_acknowledged_when_it_is_told_again(
     pool: asyncpg.Pool,
 ) -> None:
