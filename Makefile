@@ -25,11 +25,8 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-<<<<<<< HEAD
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.kafka.yml
-=======
 	$(BIN)/tq schemas check
->>>>>>> schemas
 
 format: setup ## rewrite to our format
 	$(BIN)/ruff format .
