@@ -101,7 +101,9 @@ def _described(error: Mapping[str, Any]) -> dict[str, str]:
     if error["type"] == "json_invalid":
         return {"pointer": "#", "detail": f"not JSON: {error['ctx']['error']}"}
     if place == "body":
-        return {"pointer": json_pointer(path), "detail": error["msg"]}
+        # "(…)" is the form that was tried, which is no member of the body.
+        members = [step for step in path if not str(step).startswith("(")]
+        return {"pointer": json_pointer(members), "detail": error["msg"]}
     return {"parameter": str(path[-1]), "detail": error["msg"]}
 
 

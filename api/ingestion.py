@@ -7,7 +7,7 @@ Two forms, told apart by their keys: the seeds' session payload (has `status`) a
 import uuid
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Literal, cast
 
 import orjson
 from pydantic import (
@@ -19,7 +19,8 @@ from pydantic import (
     Field,
     Tag,
     TypeAdapter,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -100,14 +101,17 @@ class SessionOutcome(BaseModel):
     )
     duration_minutes: Minutes | None = Field(None, ge=1, le=300, description="planned length")
     reschedule_info: RescheduleInfo | None = Field(
-        None, description="required with status rescheduled"
+        None, validate_default=True, description="required with status rescheduled"
     )
 
-    @model_validator(mode="after")
-    def _a_move_says_how(self) -> Self:
-        if self.status == "rescheduled" and self.reschedule_info is None:
-            raise PydanticCustomError("reschedule_info", "status rescheduled needs reschedule_info")
-        return self
+    @field_validator("reschedule_info")
+    @classmethod
+    def _a_move_says_how(
+        cls, info: RescheduleInfo | None, others: ValidationInfo
+    ) -> RescheduleInfo | None:
+        if info is None and others.data.get("status") == "rescheduled":
+            raise PydanticCustomError("missing", "is required with status rescheduled")
+        return info
 
 
 class EventBody(BaseModel):
@@ -162,11 +166,11 @@ class EventBody(BaseModel):
 def _form_of(body: object) -> str | None:
     """The tag of the form that a body has."""
     keys = body if isinstance(body, dict) else vars(body) if isinstance(body, BaseModel) else {}
-    return "event" if "event_type" in keys else "outcome"
+    return "(event)" if "event_type" in keys else "(outcome)"
 
 
 SessionBody = Annotated[
-    Annotated[SessionOutcome, Tag("outcome")] | Annotated[EventBody, Tag("event")],
+    Annotated[SessionOutcome, Tag("(outcome)")] | Annotated[EventBody, Tag("(event)")],
     Discriminator(_form_of),
 ]
 SESSION_BODY: TypeAdapter[SessionOutcome | EventBody] = TypeAdapter(SessionBody)

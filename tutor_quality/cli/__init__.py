@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("migrate", "bring external parts to this version"),
     "status": ("status", "what runs, and how far it is"),
     "doctor": ("doctor", "whether this machine can run it, and how to mend what is wrong"),
+    "keys": ("keys", "the keys that machines call the API with"),
+    "login": ("login", "a link that logs one browser in, once"),
     "schemas": ("schemas", "the released schemas, and whether they are compatible"),
     "replay": ("replay", "send the sessions of CSV files through the input topic"),
     "map": ("map", "what a mapping would make of a CSV file"),

@@ -16,7 +16,8 @@ from api.database import AWAY, CONNECT_TIMEOUT_SECONDS, Connection
 from api.keys import StoredKey
 from api.times import instant
 from tutor_quality.clock import SystemClock
-from tutor_quality.errors import ConfigurationError, TransientFailure
+from tutor_quality.errors import TransientFailure
+from tutor_quality.local.connections import connections
 from tutor_quality.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Keys that machines call the API with.")
@@ -33,7 +34,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, for the only time."""
-    pepper = _pepper()
+    pepper = connections(Settings()).api_pepper
     now = instant(SystemClock().now_ms())
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     key = _run(lambda connection: keys.create(connection, pepper, name, wanted, now))
@@ -68,7 +69,7 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Make a key with the same name and scopes; both work until the old one expires."""
-    pepper = _pepper()
+    pepper = connections(Settings()).api_pepper
     now = instant(SystemClock().now_ms())
     until = now + timedelta(hours=keep_hours)
     key = _run(lambda connection: keys.rotate(connection, pepper, key_id, now, until))
@@ -93,18 +94,8 @@ def _row(key: StoredKey) -> dict[str, str | None]:
     }
 
 
-def _pepper() -> str:
-    pepper = Settings().api_pepper
-    if pepper is None:
-        raise ConfigurationError("set TQ_API_PEPPER to the text that the API uses")
-    return pepper.get_secret_value()
-
-
 def _run(work: Callable[[Connection], Awaitable[Result]]) -> Result:
-    url = Settings().database_url
-    if url is None:
-        raise ConfigurationError("set TQ_DATABASE_URL to the API's database")
-    return asyncio.run(_in_transaction(url.get_secret_value(), work))
+    return asyncio.run(_in_transaction(connections(Settings()).database_url, work))
 
 
 async def _in_transaction(url: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:

@@ -1,0 +1,414 @@
+"""What the API answers from a real Postgres."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import BaseModel
+
+from api import responses
+from tests.support.api import (
+    AS_OF,
+    NOW,
+    Api,
+    a_change,
+    a_score,
+    a_tutor,
+    an_alert,
+    an_outcome,
+    insert,
+    progress,
+    running_api,
+)
+from tutor_quality.storage import migrate
+
+pytestmark = pytest.mark.integration
+MONDAY = datetime(2026, 3, 16, tzinfo=UTC)
+"""Of the week that NOW is in."""
+
+
+@pytest.fixture
+async def api(postgres_url: str) -> AsyncIterator[Api]:
+    await asyncio.to_thread(migrate.upgrade, postgres_url)
+    async with running_api(postgres_url) as running:
+        running.http.headers.update(await running.key("read"))
+        yield running
+
+
+async def ada(api: Api) -> UUID:
+    tutor_id = await a_tutor(api.database, "Ada", external_id="T-1", email="ada@school.test")
+    await a_score(
+        api.database,
+        tutor_id,
+        ((1, 3), (3, 20), (0, 0)),
+        is_high_risk=True,
+        risk_level="high",
+        evidence="raw",
+        reasons=["7d"],
+        no_shows_30d=5,
+        starts_known_30d=0,
+        ratings_30d=2,
+        rating_sum_30d=9,
+    )
+    await progress(api.database)
+    return tutor_id
+
+
+async def read(api: Api, path: str, model: type[BaseModel], **query: object) -> dict[str, object]:
+    answer = await api.http.get(path, params={k: str(v) for k, v in query.items()})
+    assert answer.status_code == 200, answer.text
+    model.model_validate_json(answer.content)
+    body: dict[str, object] = answer.json()
+    return body
+
+
+async def names(api: Api, **query: object) -> list[str]:
+    page = responses.TutorPage.model_validate(
+        await read(api, "/api/tutors", responses.TutorPage, **query)
+    )
+    return [tutor.name for tutor in page.tutors]
+
+
+async def test_the_list_says_percent_and_tells_null_from_zero(api: Api) -> None:
+    tutor_id = await ada(api)
+    page = await read(api, "/api/tutors", responses.TutorPage)
+    assert page == {
+        "tutors": [
+            {
+                "id": str(tutor_id),
+                "name": "Ada",
+                "email": "ada@school.test",
+                "external_id": "T-1",
+                "reschedule_rate_7d": 33.33,
+                "reschedule_rate_30d": 15.0,
+                "reschedule_rate_90d": None,
+                "total_sessions_7d": 3,
+                "total_sessions_30d": 20,
+                "total_sessions_90d": 0,
+                "tutor_reschedules_7d": 1,
+                "tutor_reschedules_30d": 3,
+                "tutor_reschedules_90d": 0,
+                "is_high_risk": True,
+                "risk_level": "high",
+                "evidence": "raw",
+                "last_calculated_at": "2026-03-18T10:59:58Z",
+            }
+        ],
+        "total": 1,
+        "limit": 100,
+        "offset": 0,
+        "next_cursor": None,
+        "as_of": "2026-03-18T11:59:58Z",
+    }
+
+
+async def test_nothing_yet_is_an_empty_list_without_as_of(api: Api) -> None:
+    page = await read(api, "/api/tutors", responses.TutorPage)
+    assert page["tutors"] == []
+    assert page["as_of"] is None
+
+
+async def test_the_list_filters_searches_and_sorts(api: Api) -> None:
+    for name, moved, total in (("Ada", 3, 20), ("Bob", 0, 30), ("Cy", 9, 10)):
+        tutor_id = await a_tutor(api.database, name, external_id=f"x_{name}")
+        counts = ((0, 0), (moved, total), (0, 0))
+        await a_score(api.database, tutor_id, counts, is_high_risk=name == "Cy")
+    nobody = await a_tutor(api.database, "Dee")
+    assert await names(api) == ["Cy", "Ada", "Bob", "Dee"]
+    assert await names(api, sort_order="asc") == ["Bob", "Ada", "Cy", "Dee"]
+    assert await names(api, sort_by="total_sessions_30d") == ["Bob", "Ada", "Cy", "Dee"]
+    assert await names(api, sort_by="name", sort_order="desc") == ["Dee", "Cy", "Bob", "Ada"]
+    assert await names(api, risk_status="high_risk") == ["Cy"]
+    assert await names(api, risk_status="low_risk", sort_by="name", sort_order="asc") == [
+        "Ada",
+        "Bob",
+        "Dee",
+    ]
+    assert await names(api, search="X_a") == ["Ada"], "an underscore must not stand for anything"
+    assert await names(api, search=str(nobody).upper()) == ["Dee"]
+
+
+@pytest.mark.parametrize("sort_by", ["reschedule_rate_30d", "total_sessions_30d", "name"])
+@pytest.mark.parametrize("sort_order", ["asc", "desc"])
+async def test_pages_by_cursor_meet_every_tutor_once_in_order(
+    api: Api, sort_by: str, sort_order: str
+) -> None:
+    for number in range(11):
+        tutor_id = await a_tutor(api.database, f"Tutor {number % 3}")
+        if number % 4:
+            await a_score(api.database, tutor_id, ((0, 0), (number % 2, number % 3), (0, 0)))
+    query = {"sort_by": sort_by, "sort_order": sort_order}
+    whole = (await api.http.get("/api/tutors", params=query)).json()["tutors"]
+    link: str | None = f"/api/tutors?limit=2&sort_by={sort_by}&sort_order={sort_order}"
+    met = []
+    while link:
+        page = await api.http.get(link)
+        met += page.json()["tutors"]
+        link = page.links.get("next", {}).get("url")
+    assert met == whole
+    assert len(whole) == 11
+
+
+async def test_a_cursor_of_another_order_is_refused(api: Api) -> None:
+    for name in ("Ada", "Bob"):
+        await a_tutor(api.database, name)
+    first = await api.http.get("/api/tutors", params={"limit": 1, "sort_by": "name"})
+    answer = await api.http.get("/api/tutors", params={"cursor": first.json()["next_cursor"]})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["parameter"] == "cursor"
+
+
+async def test_the_detail_has_the_shape_of_the_contract(api: Api) -> None:
+    tutor_id = await ada(api)
+    detail = await read(api, f"/api/tutors/{tutor_id}", responses.TutorDetail)
+    assert detail["as_of"] == "2026-03-18T11:59:58Z", "its partition is further than its clock"
+    assert detail["scores"] == {
+        "reschedule_rate_7d": 33.33,
+        "reschedule_rate_30d": 15.0,
+        "reschedule_rate_90d": None,
+        "total_sessions_7d": 3,
+        "total_sessions_30d": 20,
+        "total_sessions_90d": 0,
+        "tutor_reschedules_7d": 1,
+        "tutor_reschedules_30d": 3,
+        "tutor_reschedules_90d": 0,
+        "is_high_risk": True,
+        "risk_level": "high",
+        "risk_threshold": 15.0,
+        "reasons": ["7d"],
+        "evidence": "raw",
+        "last_calculated_at": "2026-03-18T10:59:58Z",
+        "next_change_at": None,
+    }
+    statistics = detail["statistics"]
+    assert isinstance(statistics, dict)
+    assert statistics["no_show_rate_30d"] == 25.0
+    assert statistics["late_start_rate_30d"] is None
+    assert statistics["average_rating_30d"] == 4.5
+
+
+async def test_a_tutor_without_a_score_has_none(api: Api) -> None:
+    tutor_id = await a_tutor(api.database)
+    detail = await read(api, f"/api/tutors/{tutor_id}", responses.TutorDetail)
+    assert detail["scores"] is None
+    assert detail["as_of"] is None
+
+
+@pytest.mark.parametrize("part", ["", "/history", "/events", "/risk-timeline"])
+async def test_an_unknown_tutor_is_404_and_a_malformed_id_400(api: Api, part: str) -> None:
+    unknown = await api.http.get(f"/api/tutors/{uuid4()}{part}")
+    malformed = await api.http.get(f"/api/tutors/ada{part}")
+    assert (unknown.status_code, malformed.status_code) == (404, 400)
+    assert malformed.json()["errors"] == [
+        {"parameter": "tutor_id", "detail": malformed.json()["errors"][0]["detail"]}
+    ]
+
+
+async def test_the_history_lists_moves_within_the_days_before_as_of(api: Api) -> None:
+    tutor_id = await ada(api)
+    at = AS_OF - timedelta(days=7)
+    moved = {"status": "rescheduled", "initiator": "tutor", "reason": "ill"}
+    inside = await an_outcome(
+        api.database, tutor_id, at + timedelta(milliseconds=1), new_start=NOW, **moved
+    )
+    await an_outcome(api.database, tutor_id, at, **moved)
+    await an_outcome(api.database, tutor_id, AS_OF)
+    history = await read(api, f"/api/tutors/{tutor_id}/history", responses.TutorHistory, days=7)
+    (only,) = responses.TutorHistory.model_validate(history).reschedules
+    assert only.session_id == inside
+    assert only.hours_before_session == 24.0
+    assert only.new_time == NOW
+
+
+async def test_the_trend_has_closed_calendar_weeks_and_null_for_empty_ones(api: Api) -> None:
+    tutor_id = await ada(api)
+    tutor_moved = {"status": "cancelled", "initiator": "tutor"}
+    last_week, before_it = MONDAY - timedelta(days=7), MONDAY - timedelta(days=21)
+    await an_outcome(api.database, tutor_id, last_week, **tutor_moved)
+    await an_outcome(api.database, tutor_id, MONDAY - timedelta(milliseconds=1))
+    await an_outcome(api.database, tutor_id, MONDAY, **tutor_moved)
+    await an_outcome(api.database, tutor_id, before_it, status="rescheduled", initiator="student")
+    history = await read(api, f"/api/tutors/{tutor_id}/history", responses.TutorHistory, days=21)
+    assert history["trend"] == {
+        "reschedule_rate_by_week": [
+            {"week": "2026-02-23", "rate": 0.0, "total": 1, "tutor_reschedules": 0},
+            {"week": "2026-03-02", "rate": None, "total": 0, "tutor_reschedules": 0},
+            {"week": "2026-03-09", "rate": 50.0, "total": 2, "tutor_reschedules": 1},
+        ]
+    }
+
+
+async def test_session_events_page_newest_first_under_ties(api: Api) -> None:
+    tutor_id = await ada(api)
+    for number in range(5):
+        await insert(
+            api.database,
+            "session_events",
+            event_id=uuid4(),
+            session_id=uuid4(),
+            tutor_id=tutor_id,
+            scheduled_start=NOW,
+            occurred_at=NOW - timedelta(hours=number // 3),
+            recorded_at=NOW,
+            record_offset=number,
+            record_partition=0,
+            event_type="scheduled",
+            student_id="s",
+        )
+    path = f"/api/tutors/{tutor_id}/events"
+    whole = (await read(api, path, responses.SessionEventPage))["events"]
+    met: list[object] = []
+    link: str | None = f"{path}?limit=1"
+    while link:
+        page = await api.http.get(link)
+        met += page.json()["events"]
+        link = page.links.get("next", {}).get("url")
+    assert met == whole
+    assert len(met) == 5
+
+
+async def test_the_risk_timeline_shows_counts_and_percent(api: Api) -> None:
+    tutor_id = await ada(api)
+    event_id = await a_change(api.database, tutor_id, NOW)
+    timeline = await read(api, f"/api/tutors/{tutor_id}/risk-timeline", responses.RiskTimeline)
+    (change,) = responses.RiskTimeline.model_validate(timeline).changes
+    assert change.event_id == event_id
+    assert change.reschedule_rate_30d == 20.0
+    assert change.risk_threshold == 15.0
+
+
+async def test_alerts_filter_page_and_are_acknowledged_once(api: Api) -> None:
+    tutor_id = await ada(api)
+    first = await an_alert(api.database, tutor_id, NOW)
+    await an_alert(api.database, tutor_id, NOW - timedelta(hours=1), kind="tutor_left")
+    page = await read(api, "/api/alerts", responses.AlertPage, kind="tutor_entered")
+    (alert,) = responses.AlertPage.model_validate(page).alerts
+    assert (alert.event_id, alert.tutor_name, alert.reschedule_rate_30d) == (first, "Ada", 20.0)
+    operator = await api.key("predict")
+    done = await api.http.post(f"/api/alerts/{first}/acknowledge", headers=operator)
+    assert done.status_code == 200
+    responses.Acknowledgement.model_validate_json(done.content)
+    api.clock.advance(60_000)
+    again = await api.http.post(f"/api/alerts/{first}/acknowledge", headers=operator)
+    assert again.json() == done.json()
+    open_ones = await read(api, "/api/alerts", responses.AlertPage, acknowledged="false")
+    assert [a.kind for a in responses.AlertPage.model_validate(open_ones).alerts] == ["tutor_left"]
+
+
+async def test_the_overview_sums_counts_instead_of_averaging_rates(api: Api) -> None:
+    tutor_id = await ada(api)
+    bob = await a_tutor(api.database, "Bob")
+    await a_score(api.database, bob, ((0, 0), (0, 80), (0, 0)))
+    await a_change(api.database, tutor_id, NOW - timedelta(days=2))
+    await a_change(api.database, bob, NOW - timedelta(days=1))
+    await an_outcome(api.database, bob, MONDAY - timedelta(days=1))
+    overview = await read(api, "/api/overview", responses.Overview)
+    seen = responses.Overview.model_validate(overview)
+    assert seen.rates.rate_30d == 3.0
+    assert seen.rates.rate_90d is None
+    assert seen.sessions.total_30d == 100
+    assert (seen.tutors.total, seen.tutors.high, seen.tutors.low) == (2, 1, 1)
+    assert [newly.name for newly in seen.newly_high_risk] == ["Ada"], "Bob is low by now"
+    assert len(seen.weekly) == 13
+    assert (seen.weekly[-1].total, seen.weekly[-1].rate) == (1, 0.0)
+    assert [band.tutors for band in seen.distribution[:4]] == [1, 0, 0, 1]
+
+
+async def test_the_pipeline_says_lag_in_seconds_only_while_live(api: Api) -> None:
+    await progress(api.database)
+    await progress(api.database, 1, live=False, applied_until=NOW - timedelta(days=900))
+    await insert(
+        api.database,
+        "dead_letters",
+        topic="t",
+        partition=0,
+        record_offset=4,
+        reason="undecodable",
+        message="no",
+        size=1,
+        failed_at=NOW,
+        letter_partition=0,
+        letter_offset=0,
+    )
+    pipeline = responses.Pipeline.model_validate(
+        await read(api, "/api/pipeline", responses.Pipeline)
+    )
+    assert [part.lag_seconds for part in pipeline.partitions] == [2.0, None]
+    assert pipeline.lag_seconds == 2.0
+    assert pipeline.dead_letters.by_reason == {"undecodable": 1}
+    assert pipeline.as_of == NOW - timedelta(days=900), "as far as the slowest partition"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/tutors", "/api/tutors/{id}", "/api/tutors/{id}/history", "/api/overview"]
+)
+async def test_the_same_data_is_304_and_new_data_is_not(api: Api, path: str) -> None:
+    tutor_id = await ada(api)
+    path = path.format(id=tutor_id)
+    first = await api.http.get(path)
+    assert first.headers["cache-control"] == "private, no-cache"
+    held = {"if-none-match": first.headers["etag"]}
+    again = await api.http.get(path, headers=held)
+    assert (again.status_code, again.content) == (304, b"")
+    await insert(api.database, "sink_positions", topic="t", partition=0, next_offset=1)
+    assert (await api.http.get(path, headers=held)).status_code == 200
+
+
+async def test_csv_has_all_tutors_and_runs_no_formula(api: Api) -> None:
+    await ada(api)
+    for name in ("=1+1", "@x", "+49", "-2", "\tx", "plain, with comma"):
+        await a_tutor(api.database, name)
+    answer = await api.http.get("/api/tutors", headers={"accept": "text/csv"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert sorted(row["name"] for row in rows) == sorted(
+        ["Ada", "'=1+1", "'@x", "'+49", "'-2", "'\tx", "plain, with comma"]
+    )
+    (row,) = [row for row in rows if row["name"] == "Ada"]
+    assert (row["reschedule_rate_30d"], row["reschedule_rate_90d"]) == ("15.0", "")
+
+
+async def test_csv_of_more_than_a_page_is_complete(api: Api) -> None:
+    await api.database.execute(
+        "INSERT INTO tutors (id, name, created_at)"
+        " SELECT gen_random_uuid(), 'Tutor ' || n % 7, now() FROM generate_series(1, 2500) AS n"
+    )
+    answer = await api.http.get("/api/tutors", params={"format": "csv", "sort_by": "name"})
+    ids = [line.split(",")[0] for line in answer.text.splitlines()[1:]]
+    assert len(ids) == len(set(ids)) == 2500
+    few = await api.http.get("/api/tutors", params={"format": "csv", "limit": 3})
+    assert len(few.text.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("/api/tutors?limit=0", "limit"),
+        ("/api/tutors?limit=1001", "limit"),
+        ("/api/tutors?sort_by=email", "sort_by"),
+        ("/api/tutors?risk=high", "risk"),
+        ("/api/tutors?cursor=AAAA", "cursor"),
+        ("/api/alerts?kind=bad", "kind"),
+        ("/api/alerts?cursor=W10", "cursor"),
+        ("/api/overview?x=1", "x"),
+        ("/api/health?x=1", "x"),
+    ],
+)
+async def test_a_query_that_does_not_validate_is_400_and_names_the_parameter(
+    api: Api, path: str, parameter: str
+) -> None:
+    answer = await api.http.get(path)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"][0]["parameter"] == parameter
+    responses.ProblemBody.model_validate_json(answer.content)
+
+
+async def test_readers_cannot_write(api: Api) -> None:
+    async with api.app.state.services.database.reading() as connection:
+        assert await connection.fetchval("SHOW default_transaction_read_only") == "on"
+        assert await connection.fetchval("SHOW statement_timeout") == "5s"
