@@ -8,7 +8,7 @@ import {
 } from '@tanstack/react-router';
 import { NotFound, Trouble } from '@/app/error-pages';
 import { Shell } from '@/app/shell';
-import { alertsQuery } from '@/features/alerts/api/get-alerts';
+import { alertsQuery, parseAlertSearch } from '@/features/alerts/api/get-alerts';
 import { overviewQuery } from '@/features/overview/api/get-overview';
 import { tutorQuery } from '@/features/tutors/api/get-tutor';
 import { tutorsQuery } from '@/features/tutors/api/get-tutors';
@@ -52,11 +52,13 @@ const tutor = createRoute({
 const alerts = createRoute({
   getParentRoute: () => root,
   path: '/alerts',
+  validateSearch: parseAlertSearch,
   component: lazyRouteComponent(
     () => import('@/features/alerts/components/alerts-page'),
     'AlertsPage',
   ),
-  loader: ({ context }) => void context.client.prefetchInfiniteQuery(alertsQuery),
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => void context.client.prefetchInfiniteQuery(alertsQuery(deps)),
 });
 
 const pipeline = createRoute({

@@ -3,7 +3,7 @@ import { lazy, Suspense, useState } from 'react';
 import { Panel } from '@/components/panel';
 import { Empty } from '@/components/states';
 import table from '@/components/table.module.css';
-import type { TrendWeek } from '@/lib/api-types';
+import type { Week } from '@/lib/api-types';
 import { formatCount, formatDay, formatPercent } from '@/lib/format';
 import classes from './weekly-chart.module.css';
 
@@ -11,7 +11,7 @@ const CHART_HEIGHT = 264;
 const WeeklyLines = lazy(() => import('./weekly-lines'));
 
 interface WeeklyChartProps {
-  weeks: TrendWeek[];
+  weeks: Week[];
   /** Percent. */
   threshold: number;
   className?: string | undefined;
@@ -49,7 +49,7 @@ export function WeeklyChart({ weeks, threshold, className }: WeeklyChartProps) {
   );
 }
 
-function WeeklyTable({ weeks }: { weeks: TrendWeek[] }) {
+function WeeklyTable({ weeks }: { weeks: Week[] }) {
   return (
     <div className={classes.table}>
       <table className={table.table}>

@@ -1,20 +1,14 @@
 import '@mantine/charts/styles.layer.css';
 import { BarChart, LineChart } from '@mantine/charts';
 import { useReducedMotion } from '@mantine/hooks';
-import type { TrendWeek } from '@/lib/api-types';
+import type { Week } from '@/lib/api-types';
 import { formatCount, formatDay, formatPercent, plural } from '@/lib/format';
 import classes from './weekly-chart.module.css';
 
 const SYNC = 'weekly';
 const Y_AXIS = { width: 40, tickMargin: 4 };
 
-export default function WeeklyLines({
-  weeks,
-  threshold,
-}: {
-  weeks: TrendWeek[];
-  threshold: number;
-}) {
+export default function WeeklyLines({ weeks, threshold }: { weeks: Week[]; threshold: number }) {
   const isAnimationActive = !useReducedMotion();
   const data = weeks.map((week) => ({ ...week, label: formatDay(week.week) }));
   const ticks = percentTicks(Math.max(threshold, ...weeks.map((week) => week.rate ?? 0)));
@@ -65,11 +59,11 @@ export default function WeeklyLines({
   );
 }
 
-interface WeekTooltipProps {
-  payload?: readonly { payload?: TrendWeek }[];
+interface TooltipProps {
+  payload?: readonly { payload?: Week }[];
 }
 
-function WeekTooltip({ payload }: WeekTooltipProps) {
+function WeekTooltip({ payload }: TooltipProps) {
   const week = payload?.[0]?.payload;
   if (week === undefined) return null;
   return (
@@ -87,7 +81,7 @@ function percentTicks(highest: number): number[] {
   return Array.from({ length: count }, (_, index) => index * step);
 }
 
-function describe(weeks: TrendWeek[], threshold: number): string {
+function describe(weeks: Week[], threshold: number): string {
   const above = weeks.filter((week) => (week.rate ?? 0) > threshold).length;
   return `Reschedule rate over ${weeks.length} weeks; ${above} of them above ${threshold}%. The table shows every week.`;
 }

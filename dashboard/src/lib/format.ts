@@ -1,4 +1,4 @@
-import type { Evidence, Window } from '@/lib/api-types';
+import type { Evidence } from '@/lib/api-types';
 
 export const NO_DATA = '–';
 
@@ -53,18 +53,18 @@ export function formatDuration(seconds: number | null): string {
   return plural(Math.round(seconds / 86_400), 'day');
 }
 
-export function formatHours(hours: number | null): string {
-  return hours === null ? NO_DATA : formatDuration(Math.max(0, hours) * 3_600);
+/** Notice that was given, in hours before the start; negative is after it. */
+export function formatNotice(hours: number): string {
+  return hours < 0 ? 'After the start' : formatDuration(hours * 3_600);
 }
 
-const WINDOW_WORDS: Record<Window, string> = { '7d': '7 days', '30d': '30 days', '90d': '90 days' };
-
-export function windowWords(window: Window): string {
-  return WINDOW_WORDS[window];
+/** "30 days" for 30d. */
+export function windowWords(window: string): string {
+  return windowList([window]);
 }
 
 /** "7 and 30 days". */
-export function windowList(windows: readonly Window[]): string {
+export function windowList(windows: readonly string[]): string {
   const days = windows.map((window) => window.slice(0, -1));
   return `${new Intl.ListFormat(LOCALE).format(days)} days`;
 }

@@ -19,6 +19,8 @@ const INVALIDATIONS: Record<string, Invalidations> = {
   'risk-changed': (tutorId) => [keys.overview, keys.tutorLists, keys.alerts, tutorKey(tutorId)],
   alert: () => [keys.alerts, keys.overview],
   pipeline: () => [keys.pipeline],
+  // More was missed than the stream tells one by one.
+  resync: () => [[]],
 };
 
 /** Listens until the returned function is called. */

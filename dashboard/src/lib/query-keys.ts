@@ -10,5 +10,6 @@ export const keys = {
   tutorEvents: (id: string) => [...keys.tutor(id), 'events'] as const,
   tutorRiskTimeline: (id: string) => [...keys.tutor(id), 'risk-timeline'] as const,
   alerts: ['alerts'] as const,
+  alertList: (parameters: object) => [...keys.alerts, parameters] as const,
   pipeline: ['pipeline'] as const,
 };

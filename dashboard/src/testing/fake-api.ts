@@ -58,7 +58,9 @@ function get(
         ...alert,
         acknowledged_at: acknowledged.get(alert.event_id) ?? alert.acknowledged_at,
       }));
-      return ok({ alerts, next_cursor: null });
+      const open = query.get('acknowledged') === 'false';
+      const shown = alerts.filter((alert) => !open || alert.acknowledged_at === null);
+      return ok(page(shown, query, 'alerts'));
     }
     case 'tutors':
       return id === undefined ? ok(tutorPage(tutors, query, now)) : tutorPart(id, part, query, now);
@@ -115,9 +117,10 @@ function tutorPage(tutors: TutorSummary[], query: URLSearchParams, now: number) 
 
 function matches(query: URLSearchParams): (tutor: TutorSummary) => boolean {
   const search = (query.get('search') ?? '').toLowerCase();
-  const level = query.get('risk_status')?.replace('_risk', '');
+  const status = query.get('risk_status');
   return (tutor) =>
-    tutor.name.toLowerCase().includes(search) && (!level || tutor.risk_level === level);
+    tutor.name.toLowerCase().includes(search) &&
+    (!status || tutor.is_high_risk === (status === 'high_risk'));
 }
 
 function sorted(tutors: TutorSummary[], query: URLSearchParams): TutorSummary[] {

@@ -9,6 +9,7 @@ import type {
   RiskLevel,
   SessionEvent,
   TutorDetail,
+  TutorStatistics,
   TutorSummary,
   Window,
 } from '../lib/api-types.ts';
@@ -108,13 +109,8 @@ function judge(counts: Record<Window, Counts>): {
   return { level: 'high', evidence, reasons };
 }
 
-export function aTutor(index: number, now: number): TutorSummary {
-  const counts = countsOf(index);
-  const { level, evidence } = judge(counts);
+function windowsOf(counts: Record<Window, Counts>) {
   return {
-    id: tutorId(index),
-    name: `${FIRST[index % FIRST.length]} ${LAST[Math.floor(index / FIRST.length) % LAST.length]}`,
-    external_id: index % 3 === 0 ? `T-${1000 + index}` : null,
     reschedule_rate_7d: percent(counts['7d'].moved, counts['7d'].total),
     reschedule_rate_30d: percent(counts['30d'].moved, counts['30d'].total),
     reschedule_rate_90d: percent(counts['90d'].moved, counts['90d'].total),
@@ -124,6 +120,20 @@ export function aTutor(index: number, now: number): TutorSummary {
     tutor_reschedules_7d: counts['7d'].moved,
     tutor_reschedules_30d: counts['30d'].moved,
     tutor_reschedules_90d: counts['90d'].moved,
+  };
+}
+
+export function aTutor(index: number, now: number): TutorSummary {
+  const counts = countsOf(index);
+  const { level, evidence } = judge(counts);
+  const first = FIRST[index % FIRST.length] ?? '';
+  const last = LAST[Math.floor(index / FIRST.length) % LAST.length] ?? '';
+  return {
+    id: tutorId(index),
+    name: `${first} ${last}`,
+    email: `${first.toLowerCase()}.${index}@example.org`,
+    external_id: index % 3 === 0 ? `T-${1000 + index}` : null,
+    ...windowsOf(counts),
     is_high_risk: level === 'high',
     risk_level: level,
     evidence,
@@ -131,33 +141,58 @@ export function aTutor(index: number, now: number): TutorSummary {
   };
 }
 
-export function manyTutors(count: number, now: number): TutorSummary[] {
-  return Array.from({ length: count }, (_, index) => aTutor(index, now));
-}
-
 export function aTutorDetail(index: number, now: number): TutorDetail {
-  const { id, name, external_id, ...summary } = aTutor(index, now);
+  const { id, name, email, external_id } = aTutor(index, now);
+  const counts = countsOf(index);
+  const { level, evidence, reasons } = judge(counts);
   return {
     id,
     name,
+    email,
     external_id,
-    email: `${name.split(' ')[0]?.toLowerCase()}@example.org`,
+    is_active: true,
     created_at: iso(now - 400 * DAY_MS),
     as_of: iso(now - 2_000),
     scores: {
-      ...summary,
+      ...windowsOf(counts),
+      is_high_risk: level === 'high',
+      risk_level: level,
+      evidence,
       risk_threshold: THRESHOLD,
-      reasons: judge(countsOf(index)).reasons,
+      reasons,
+      last_calculated_at: iso(now - 4_000),
       next_change_at: iso(now + 9 * HOUR_MS),
     },
-    statistics: {
-      no_show_rate_30d: 2.5,
-      late_start_rate_30d: 7.5,
-      early_end_rate_30d: 0,
-      average_rating_30d: 4.62,
-      open_slots: 11,
-    },
+    statistics: statisticsOf(counts),
   };
+}
+
+function statisticsOf(counts: Record<Window, Counts>): TutorStatistics {
+  return {
+    ...windowsOf(counts),
+    no_show_rate_7d: 0,
+    no_show_rate_30d: 2.5,
+    no_show_rate_90d: 3.1,
+    late_start_rate_7d: 11.11,
+    late_start_rate_30d: 7.5,
+    late_start_rate_90d: 6.25,
+    early_end_rate_7d: null,
+    early_end_rate_30d: 0,
+    early_end_rate_90d: 1.04,
+    average_rating_7d: null,
+    average_rating_30d: 4.62,
+    average_rating_90d: 4.55,
+    completed_30d: counts['30d'].total - counts['30d'].moved,
+    no_shows_30d: 1,
+    cancelled_30d: counts['30d'].moved,
+    first_sessions_30d: 4,
+    first_sessions_lost_30d: 1,
+    open_slots: 11,
+  };
+}
+
+export function manyTutors(count: number, now: number): TutorSummary[] {
+  return Array.from({ length: count }, (_, index) => aTutor(index, now));
 }
 
 function mondays(count: number, now: number): string[] {
@@ -179,7 +214,6 @@ export function weekly(count: number, scale: number, salt: number, now: number) 
 export function anOverview(tutors: TutorSummary[], now: number): Overview {
   const count = (level: RiskLevel) => tutors.filter((tutor) => tutor.risk_level === level).length;
   const high = tutors.filter((tutor) => tutor.is_high_risk);
-  const edges = [0, 2.5, 5, 7.5, 10, 12.5, 15, 20, 30, 100];
   return {
     as_of: iso(now - 2_000),
     tutors: {
@@ -192,9 +226,10 @@ export function anOverview(tutors: TutorSummary[], now: number): Overview {
     rates: { rate_7d: 9.87, rate_30d: 8.94, rate_90d: 8.71 },
     sessions: { total_7d: 1_912, total_30d: 8_204, total_90d: 24_377 },
     threshold: THRESHOLD,
-    weekly: weekly(26, 2_000, 3, now),
-    distribution: edges.slice(0, -1).map((from, index) => {
-      const to = edges[index + 1] ?? 100;
+    weekly: weekly(13, 2_000, 3, now),
+    distribution: Array.from({ length: 20 }, (_, index) => {
+      const from = index * 5;
+      const to = from + 5;
       const within = (rate: number | null) => rate !== null && rate >= from && rate < to;
       return { from, to, tutors: tutors.filter((t) => within(t.reschedule_rate_30d)).length };
     }),
@@ -203,7 +238,10 @@ export function anOverview(tutors: TutorSummary[], now: number): Overview {
       name: tutor.name,
       occurred_at: iso(now - (index * 7 + 0.4) * HOUR_MS),
       evidence: tutor.evidence,
+      reasons: ['30d'],
+      reschedule_rate_7d: tutor.reschedule_rate_7d,
       reschedule_rate_30d: tutor.reschedule_rate_30d,
+      reschedule_rate_90d: tutor.reschedule_rate_90d,
     })),
   };
 }
@@ -215,6 +253,7 @@ export function manyReschedules(index: number, count: number, now: number): Resc
     return {
       id: `r-${index}-${number}`,
       session_id: tutorId(10_000 + number),
+      student_id: `S-${100 + (number % 40)}`,
       initiator: chance(index, number, 3) < 0.75 ? 'tutor' : 'student',
       original_time: iso(at + notice * HOUR_MS),
       new_time: chance(index, number, 4) < 0.2 ? null : iso(at + (notice + 48) * HOUR_MS),
@@ -222,6 +261,7 @@ export function manyReschedules(index: number, count: number, now: number): Resc
       reason_code: REASONS[Math.floor(REASONS.length * chance(index, number, 5) ** 1.5)] ?? null,
       cancelled_at: iso(at),
       hours_before_session: notice,
+      created_at: iso(at),
     };
   });
 }
@@ -237,6 +277,12 @@ export function manyEvents(index: number, count: number, now: number): SessionEv
       student_id: `S-${100 + ((index * 7 + number * 13) % 60)}`,
       scheduled_start: iso(moved ? at + 20 * HOUR_MS : at - HOUR_MS),
       occurred_at: iso(at),
+      recorded_at: iso(at + 900),
+      duration_minutes: 60,
+      reason: null,
+      started_at: moved ? null : iso(at - HOUR_MS),
+      ended_at: moved ? null : iso(at),
+      is_first_session: false,
       new_start: moved ? iso(at + 90 * HOUR_MS) : null,
       initiator: moved ? 'tutor' : null,
       reason_code: moved ? 'schedule_conflict' : null,
@@ -246,14 +292,11 @@ export function manyEvents(index: number, count: number, now: number): SessionEv
 }
 
 export function manyRiskChanges(now: number): RiskChange[] {
-  const counts = {
-    total_sessions_7d: 8,
-    total_sessions_30d: 31,
-    total_sessions_90d: 88,
-    tutor_reschedules_7d: 2,
-    tutor_reschedules_30d: 6,
-    tutor_reschedules_90d: 12,
-  };
+  const windows = windowsOf({
+    '7d': { total: 8, moved: 2 },
+    '30d': { total: 31, moved: 6 },
+    '90d': { total: 88, moved: 12 },
+  });
   const states: [number, Evidence | null, Window[]][] = [
     [2, 'confirmed', ['7d', '30d']],
     [11, 'raw', ['7d', '30d']],
@@ -264,10 +307,15 @@ export function manyRiskChanges(now: number): RiskChange[] {
   return states.map(([days, evidence, reasons], index) => ({
     event_id: `c-${index}`,
     occurred_at: iso(now - days * DAY_MS),
+    transition: states.length - index,
     is_high_risk: evidence !== null,
+    was_high_risk: (states[index + 1]?.[1] ?? null) !== null,
     evidence,
+    previous_evidence: states[index + 1]?.[1] ?? null,
     reasons,
-    ...counts,
+    risk_threshold: THRESHOLD,
+    cause: evidence === null ? 'expiry' : 'event',
+    ...windows,
   }));
 }
 
@@ -286,7 +334,15 @@ export function manyAlerts(tutors: TutorSummary[], now: number): Alert[] {
         occurred_at: iso(now - (index * 5 + 0.3) * HOUR_MS),
         evidence: left ? null : tutor.evidence,
         reasons: left ? [] : ['7d', '30d'],
+        session_id: null,
+        reschedule_rate_7d: tutor.reschedule_rate_7d,
+        reschedule_rate_30d: tutor.reschedule_rate_30d,
+        reschedule_rate_90d: tutor.reschedule_rate_90d,
+        risk_threshold: THRESHOLD,
+        probability: null,
+        scheduled_start: null,
         acknowledged_at: index % 3 === 1 ? iso(now - index * HOUR_MS) : null,
+        acknowledged_by: index % 3 === 1 ? 'admin' : null,
       };
     });
 }
@@ -296,14 +352,18 @@ export function aPipeline(now: number): Pipeline {
     as_of: iso(now - 2_300),
     partitions: [0, 1, 2, 3].map((partition) => ({
       partition,
+      generation: 1,
+      score_offset: 48_110 + partition * 97,
       applied_offset: 61_204 + partition * 731,
       applied_until: iso(now - 400 * (partition + 1)),
       live: true,
       lag_seconds: 0.4 * (partition + 1),
     })),
+    lag_seconds: 1.6,
     dead_letters: {
       total: 7,
       by_reason: { from_the_future: 4, undecodable: 2, unknown_schema: 1 },
+      by_topic: { 'tutoring.sessions.lifecycle.v1.dlq': 7 },
     },
     sink: ['tutoring.sessions.lifecycle.v1', 'tutoring.tutors.score.v1'].flatMap((topic) =>
       [0, 1, 2, 3].map((partition) => ({ topic, partition, next_offset: 48_110 + partition * 97 })),

@@ -4,5 +4,5 @@ import type { RiskLevel, TutorSummary } from '@/lib/api-types';
 export function shownLevel(
   tutor: Pick<TutorSummary, 'risk_level' | 'total_sessions_90d'>,
 ): RiskLevel | 'none' {
-  return tutor.total_sessions_90d === 0 ? 'none' : tutor.risk_level;
+  return tutor.total_sessions_90d === 0 ? 'none' : (tutor.risk_level ?? 'none');
 }

@@ -1,22 +1,17 @@
 import type { QueryParameters } from '@/lib/api-client';
-import type { RiskLevel } from '@/lib/api-types';
 
 export const PAGE_SIZE = 50;
 
-export const SORTS = [
-  'name',
-  'reschedule_rate_7d',
-  'reschedule_rate_30d',
-  'reschedule_rate_90d',
-  'total_sessions_30d',
-] as const;
+export const SORTS = ['name', 'reschedule_rate_30d', 'total_sessions_30d'] as const;
 export type Sort = (typeof SORTS)[number];
 export type SortOrder = 'asc' | 'desc';
+export type RiskFilter = 'high' | 'low';
 
 /** What the address of the tutors page holds; a default is left out of it. */
 export interface TutorSearch {
   q?: string;
-  risk?: RiskLevel;
+  /** low: everybody who is not at high risk. */
+  risk?: RiskFilter;
   sort?: Sort;
   order?: SortOrder;
   /** From 2 on. */
@@ -28,7 +23,7 @@ export const DEFAULT_SORT: Sort = 'reschedule_rate_30d';
 /** Anything that is not understood is dropped: an old bookmark still opens the page. */
 export function parseTutorSearch(raw: Record<string, unknown>): TutorSearch {
   const q = typeof raw.q === 'string' || typeof raw.q === 'number' ? String(raw.q) : '';
-  const risk = oneOf(raw.risk, ['high', 'warning', 'low'] as const);
+  const risk = oneOf(raw.risk, ['high', 'low'] as const);
   const sort = oneOf(raw.sort, SORTS);
   const order = oneOf(raw.order, ['asc', 'desc'] as const);
   const page = Number(raw.page);
@@ -60,18 +55,12 @@ export function withSort(search: TutorSearch, sort: Sort): TutorSearch {
   return parseTutorSearch({ ...rest, sort, order });
 }
 
-const RISK_STATUS: Record<RiskLevel, string> = {
-  high: 'high_risk',
-  warning: 'warning',
-  low: 'low_risk',
-};
-
 /** The same search in the API's words, without paging. */
 export function filterParameters(search: TutorSearch): QueryParameters {
   const { sort, order } = sortOf(search);
   return {
     search: search.q,
-    risk_status: search.risk && RISK_STATUS[search.risk],
+    risk_status: search.risk && `${search.risk}_risk`,
     sort_by: sort,
     sort_order: order,
   };

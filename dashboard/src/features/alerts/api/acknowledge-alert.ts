@@ -1,28 +1,33 @@
 import { type InfiniteData, useMutation, useQueryClient } from '@tanstack/react-query';
 import { api } from '@/config/paths';
-import { alertsQuery } from '@/features/alerts/api/get-alerts';
 import { post } from '@/lib/api-client';
 import type { AlertPage } from '@/lib/api-types';
+import { keys } from '@/lib/query-keys';
 
 type AlertPages = InfiniteData<AlertPage, unknown>;
+const ALL_LISTS = { queryKey: keys.alerts };
 
 /**
- * Shown as done at once, and taken back if the API refuses. Not fetched again on success: the API
- * may answer before the acknowledgement is in the table that it reads.
+ * Shown as done at once, and taken back if the API refuses. In the list of open alerts it stays,
+ * marked, until the next refresh: rows must not jump away under the pointer.
  */
 export function useAcknowledgeAlert() {
   const client = useQueryClient();
-  const { queryKey } = alertsQuery;
   return useMutation({
     mutationFn: (eventId: string) => post(api.acknowledgeAlert(eventId)),
     onMutate: async (eventId) => {
-      await client.cancelQueries({ queryKey });
-      const before = client.getQueryData(queryKey);
+      await client.cancelQueries(ALL_LISTS);
+      const before = client.getQueriesData<AlertPages>(ALL_LISTS);
       const now = new Date().toISOString();
-      client.setQueryData(queryKey, (pages) => pages && acknowledged(pages, eventId, now));
+      client.setQueriesData<AlertPages>(
+        ALL_LISTS,
+        (pages) => pages && acknowledged(pages, eventId, now),
+      );
       return before;
     },
-    onError: (_error, _eventId, before) => client.setQueryData(queryKey, before),
+    onError: (_error, _eventId, before) => {
+      for (const [queryKey, pages] of before ?? []) client.setQueryData(queryKey, pages);
+    },
   });
 }
 

@@ -6,13 +6,23 @@ import { keys } from '@/lib/query-keys';
 
 const PAGE_SIZE = 50;
 
-export const alertsQuery = infiniteQueryOptions({
-  queryKey: keys.alerts,
-  queryFn: ({ pageParam, signal }) =>
-    getJson<AlertPage>(api.alerts, {
-      parameters: { limit: PAGE_SIZE, cursor: pageParam },
-      signal,
-    }),
-  initialPageParam: undefined as string | undefined,
-  getNextPageParam: (page) => page.next_cursor ?? undefined,
-});
+/** What the address of the alerts page holds. */
+export interface AlertSearch {
+  /** Only alerts that nobody has acknowledged. */
+  open?: true;
+}
+
+export function parseAlertSearch(raw: Record<string, unknown>): AlertSearch {
+  return raw.open === true || raw.open === 'true' ? { open: true } : {};
+}
+
+export function alertsQuery(search: AlertSearch) {
+  const parameters = { limit: PAGE_SIZE, acknowledged: search.open && 'false' };
+  return infiniteQueryOptions({
+    queryKey: keys.alertList(parameters),
+    queryFn: ({ pageParam, signal }) =>
+      getJson<AlertPage>(api.alerts, { parameters: { ...parameters, cursor: pageParam }, signal }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+}

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import {
   IconAlertTriangleFilled,
-  IconBell,
+  IconCalendarExclamation,
   IconCheck,
   IconCircleCheck,
   IconScale,
@@ -10,8 +10,8 @@ import {
 import { Link } from '@tanstack/react-router';
 import { EvidenceWord } from '@/components/risk';
 import { Time } from '@/components/time';
-import type { Alert } from '@/lib/api-types';
-import { codeWords, windowList } from '@/lib/format';
+import { type Alert, WINDOWS } from '@/lib/api-types';
+import { formatPercent, windowWords } from '@/lib/format';
 import classes from './alerts.module.css';
 
 interface Kind {
@@ -20,14 +20,15 @@ interface Kind {
   says: string;
 }
 
-const KINDS: Record<string, Kind> = {
+const KINDS: Record<Alert['kind'], Kind> = {
   tutor_entered: { Icon: IconAlertTriangleFilled, tone: 'high', says: 'entered high risk' },
   tutor_evidence_changed: { Icon: IconScale, tone: 'high', says: 'is still at high risk' },
   tutor_left: { Icon: IconCircleCheck, tone: 'low', says: 'is no longer at high risk' },
+  session_at_risk: { Icon: IconCalendarExclamation, tone: 'none', says: 'may move a session' },
 };
 
 export function AlertRow({ alert, onAcknowledge }: { alert: Alert; onAcknowledge: () => void }) {
-  const { Icon, tone, says } = kindOf(alert);
+  const { Icon, tone, says } = KINDS[alert.kind];
   return (
     <li className={classes.row} data-done={alert.acknowledged_at !== null || undefined}>
       <Icon size={16} stroke={1.8} className={classes.icon} data-tone={tone} aria-hidden />
@@ -38,7 +39,7 @@ export function AlertRow({ alert, onAcknowledge }: { alert: Alert; onAcknowledge
             params={{ tutorId: alert.tutor_id }}
             className={classes.tutor ?? ''}
           >
-            {alert.tutor_name}
+            {alert.tutor_name ?? alert.tutor_id}
           </Link>{' '}
           {says}
         </div>
@@ -60,7 +61,7 @@ function Acknowledgement({ alert, onAcknowledge }: { alert: Alert; onAcknowledge
         variant="default"
         size="compact-xs"
         onClick={onAcknowledge}
-        aria-label={`Acknowledge: ${alert.tutor_name} ${kindOf(alert).says}`}
+        aria-label={`Acknowledge: ${alert.tutor_name} ${KINDS[alert.kind].says}`}
       >
         Acknowledge
       </Button>
@@ -73,18 +74,14 @@ function Acknowledgement({ alert, onAcknowledge }: { alert: Alert; onAcknowledge
   );
 }
 
-/** A kind that this version does not know is shown by its name rather than hidden. */
-function kindOf(alert: Alert): Kind {
-  return (
-    KINDS[alert.kind] ?? { Icon: IconBell, tone: 'none', says: codeWords(alert.kind).toLowerCase() }
+function Details({ alert }: { alert: Alert }) {
+  if (alert.reasons.length === 0) return null;
+  const rates = WINDOWS.filter((window) => alert.reasons.includes(window)).map(
+    (window) => `${formatPercent(alert[`reschedule_rate_${window}`])} over ${windowWords(window)}`,
   );
-}
-
-function Details({ alert: { reasons, evidence } }: { alert: Alert }) {
-  if (reasons.length === 0) return null;
   return (
     <div className={classes.note}>
-      Above the threshold over {windowList(reasons)} · <EvidenceWord evidence={evidence} />
+      {rates.join(', ')} · <EvidenceWord evidence={alert.evidence} />
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { screen, within } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { expect, test } from 'vitest';
@@ -33,5 +33,6 @@ test('the switch leaves only alerts that nobody acknowledged', async () => {
   await firstAlert();
   expect(screen.getAllByText('Acknowledged').length).toBeGreaterThan(0);
   await userEvent.click(screen.getByRole('switch', { name: 'Only open ones' }));
-  expect(screen.queryByText('Acknowledged')).not.toBeInTheDocument();
+  await waitFor(() => expect(screen.queryByText('Acknowledged')).not.toBeInTheDocument());
+  expect(await firstAlert()).toBeInTheDocument();
 });

@@ -1,16 +1,17 @@
 import { Button, Alert as Notice, Skeleton, Switch } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Page } from '@/components/page';
 import { Empty, Failure } from '@/components/states';
 import table from '@/components/table.module.css';
 import { useAcknowledgeAlert } from '@/features/alerts/api/acknowledge-alert';
-import { alertsQuery } from '@/features/alerts/api/get-alerts';
+import { type AlertSearch, alertsQuery } from '@/features/alerts/api/get-alerts';
 import { AlertRow } from '@/features/alerts/components/alert-row';
 import classes from './alerts.module.css';
 
 export function AlertsPage() {
-  const [openOnly, setOpenOnly] = useState(false);
+  const search = useSearch({ from: '/alerts' });
+  const navigate = useNavigate({ from: '/alerts' });
   return (
     <Page
       title="Alerts"
@@ -19,26 +20,26 @@ export function AlertsPage() {
         <Switch
           size="xs"
           label="Only open ones"
-          checked={openOnly}
-          onChange={(event) => setOpenOnly(event.currentTarget.checked)}
+          checked={search.open ?? false}
+          onChange={(event) =>
+            void navigate({ search: event.currentTarget.checked ? { open: true } : {} })
+          }
         />
       }
     >
-      <AlertFeed openOnly={openOnly} />
+      <AlertFeed search={search} />
     </Page>
   );
 }
 
-function AlertFeed({ openOnly }: { openOnly: boolean }) {
-  const query = useInfiniteQuery(alertsQuery);
+function AlertFeed({ search }: { search: AlertSearch }) {
+  const query = useInfiniteQuery(alertsQuery(search));
   const acknowledge = useAcknowledgeAlert();
   if (query.data === undefined) {
     if (query.error) return <Failure error={query.error} onRetry={() => void query.refetch()} />;
     return <Skeleton height={480} radius="md" role="status" aria-label="Loading" />;
   }
-  const alerts = query.data.pages
-    .flatMap((page) => page.alerts)
-    .filter((alert) => !openOnly || alert.acknowledged_at === null);
+  const alerts = query.data.pages.flatMap((page) => page.alerts);
   return (
     <>
       {acknowledge.error && (
@@ -48,7 +49,7 @@ function AlertFeed({ openOnly }: { openOnly: boolean }) {
       )}
       <section className={classes.feed} aria-label="Alerts">
         {alerts.length === 0 ? (
-          <Empty title={openOnly ? 'Every alert was acknowledged' : 'No alerts yet'} />
+          <Empty title={search.open ? 'Every alert was acknowledged' : 'No alerts yet'} />
         ) : (
           <ul>
             {alerts.map((alert) => (

@@ -5,7 +5,8 @@ import { formatCount, plural } from '@/lib/format';
 import classes from './overview.module.css';
 
 /** A list that looks like a histogram: its numbers can be read without seeing the bars. */
-export function Distribution({ bands, threshold }: { bands: RateBand[]; threshold: number }) {
+export function Distribution({ bands: all, threshold }: { bands: RateBand[]; threshold: number }) {
+  const bands = withoutEmptyEnd(all, threshold);
   const tallest = Math.max(1, ...bands.map((band) => band.tutors));
   return (
     <Panel
@@ -26,7 +27,7 @@ export function Distribution({ bands, threshold }: { bands: RateBand[]; threshol
               />
               <span className={classes.bandLabel} title={bandTitle(band)}>
                 {band.from}
-                <span className={classes.bandTo}>{band.to < 100 ? `–${band.to}` : '+'}</span>
+                <span className={classes.bandTo}>–{band.to}</span>
               </span>
             </li>
           ))}
@@ -34,6 +35,12 @@ export function Distribution({ bands, threshold }: { bands: RateBand[]; threshol
       )}
     </Panel>
   );
+}
+
+/** Up to the last band with a tutor in it, and at least up to the threshold. */
+function withoutEmptyEnd(bands: RateBand[], threshold: number): RateBand[] {
+  const last = bands.findLastIndex((band) => band.tutors > 0 || band.from <= threshold);
+  return bands.slice(0, last + 1);
 }
 
 function bandTitle(band: RateBand): string {

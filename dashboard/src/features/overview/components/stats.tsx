@@ -20,7 +20,7 @@ export function Stats({ overview }: { overview: Overview }) {
       <Stat
         label="Tutors near the threshold"
         value={formatCount(tutors.warning)}
-        link={{ to: '/tutors', search: { risk: 'warning' } }}
+        link={{ to: '/tutors', search: { risk: 'low' } }}
       >
         no rate above {threshold}% yet
       </Stat>

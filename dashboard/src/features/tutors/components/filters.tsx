@@ -9,9 +9,8 @@ const DEBOUNCE_MS = 200;
 const ANY = 'any';
 const RISKS = [
   { value: ANY, label: 'All' },
-  { value: 'high', label: 'High' },
-  { value: 'warning', label: 'Warning' },
-  { value: 'low', label: 'Low' },
+  { value: 'high', label: 'High risk' },
+  { value: 'low', label: 'Others' },
 ];
 
 interface FiltersProps {

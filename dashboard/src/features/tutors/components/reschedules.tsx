@@ -6,7 +6,7 @@ import { Empty } from '@/components/states';
 import table from '@/components/table.module.css';
 import { Time } from '@/components/time';
 import type { Reschedule } from '@/lib/api-types';
-import { codeWords, formatHours, NO_DATA } from '@/lib/format';
+import { codeWords, formatNotice, NO_DATA } from '@/lib/format';
 
 const SHOWN_AT_FIRST = 8;
 
@@ -62,14 +62,14 @@ function Row({ reschedule }: { reschedule: Reschedule }) {
       <td>
         <Time value={cancelled_at} />
       </td>
-      <td>{codeWords(initiator)}</td>
+      <td>{initiator ? codeWords(initiator) : NO_DATA}</td>
       <td data-optional>
         <Time value={original_time} />
       </td>
       <td data-optional>
         {new_time ? <Time value={new_time} /> : <span className={table.muted}>No new time</span>}
       </td>
-      <td data-align="right">{formatHours(hours_before_session)}</td>
+      <td data-align="right">{formatNotice(hours_before_session)}</td>
       <td data-optional data-wrap>
         {reasonOf(reschedule)}
       </td>

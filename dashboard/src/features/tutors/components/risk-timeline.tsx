@@ -4,7 +4,7 @@ import { Panel } from '@/components/panel';
 import { Empty, Loaded } from '@/components/states';
 import { Time } from '@/components/time';
 import { riskTimelineQuery } from '@/features/tutors/api/get-risk-timeline';
-import type { RiskChange } from '@/lib/api-types';
+import { type RiskChange, WINDOWS } from '@/lib/api-types';
 import { evidenceWords, windowWords } from '@/lib/format';
 import classes from './tutor.module.css';
 
@@ -43,7 +43,7 @@ function Change({ change }: { change: RiskChange }) {
         <div className={classes.changeNote}>
           <Time value={change.occurred_at} />
         </div>
-        {change.reasons.map((window) => (
+        {WINDOWS.filter((window) => change.reasons.includes(window)).map((window) => (
           <div key={window} className={classes.changeNote}>
             {windowWords(window)}: {change[`tutor_reschedules_${window}`]} of{' '}
             {change[`total_sessions_${window}`]} sessions

@@ -32,14 +32,14 @@ describe('tutors page', () => {
     await tableRows();
     await user.type(screen.getByRole('searchbox'), 'ada');
     await waitFor(() => expect(router.state.location.search).toEqual({ q: 'ada' }));
-    await user.click(screen.getByRole('radio', { name: 'Low' }));
+    await user.click(screen.getByRole('radio', { name: 'Others' }));
     await waitFor(() => expect(router.state.location.search).toEqual({ q: 'ada', risk: 'low' }));
-    await user.click(screen.getByRole('button', { name: '90 days' }));
+    await user.click(screen.getByRole('button', { name: 'Sessions, 30 d' }));
     await waitFor(() =>
       expect(router.state.location.search).toEqual({
         q: 'ada',
         risk: 'low',
-        sort: 'reschedule_rate_90d',
+        sort: 'total_sessions_30d',
       }),
     );
   });
@@ -65,7 +65,7 @@ describe('tutors page', () => {
   });
 
   test('a tutor without sessions has no rate and no risk', async () => {
-    openDashboard('/tutors?sort=reschedule_rate_90d&order=asc');
+    openDashboard('/tutors?sort=total_sessions_30d&order=asc');
     const [first] = await tableRows();
     expect(first).toHaveTextContent('No sessions');
     expect(first).not.toHaveTextContent('0.0%');
