@@ -106,6 +106,7 @@ class ScorePartition:
         self._unacknowledged: list[Batch] = []
         self._ticked: dict[bytes, int] = {}
         self._progress: tuple[int, int, bool] | None = None
+        self._until = -1
         self.newest = -1
         """Greatest timestamp among the partition's records."""
         self.position = 0
@@ -180,8 +181,8 @@ class ScorePartition:
         """
         self._ticked = {k: due for k, due in self._ticked.items() if due >= self._due(k)}
         self._rows.due(now)
-        until = min(now, self._rows.next_due() - 1)
-        progress = (self.position, until, live)
+        self._until = max(self._until, min(now, self._rows.next_due() - 1))
+        progress = (self.position, self._until, live)
         if progress == self._progress:
             return
         self._progress = progress
@@ -191,7 +192,7 @@ class ScorePartition:
                 "partition": self._partition,
                 "generation": self._outputs.generation,
                 "applied_offset": self.position - 1,
-                "applied_until": until,
+                "applied_until": self._until,
                 "score_offset": self._outlet.end_of(topics.SCORE.name),
                 "live": live,
             },

@@ -182,7 +182,7 @@ class ScoreWorker:
         self._live = time == "wall"
         self._may_turn_live = time == "auto"
         self._arrived = clock.now_ms()
-        self._reported = 0.0
+        self._report_at: float | None = None
 
     @property
     def clean(self) -> bool:
@@ -190,12 +190,14 @@ class ScoreWorker:
 
     async def process(self, batch: Delivery) -> None:
         self._arrived = self._clock.now_ms()
+        if self._report_at is None:
+            self._report_at = monotonic() + REPORT_SECONDS
         await self._core.process(batch)
 
     async def flush(self) -> None:
         await self._core.flush()
-        if monotonic() - self._reported >= REPORT_SECONDS:
-            self._reported = monotonic()
+        if self._report_at is not None and monotonic() >= self._report_at:
+            self._report_at = None
             await self._core.report(self._core.newest, live=self._live)
 
     async def idle(self) -> None:
