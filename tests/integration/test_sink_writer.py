@@ -43,6 +43,7 @@ from tutor_quality.domain.sessions import EventType, SessionEvent
 from tutor_quality.errors import UndecodableRecord
 from tutor_quality.storage.engine import open_pool
 from tutor_quality.storage.tables import WINDOWS
+from tutor_quality.storage.upserts import lock_progress
 
 pytestmark = pytest.mark.integration
 LETTERS = dead_letters(LIFECYCLE)
@@ -421,6 +422,22 @@ async def test_scores_of_another_partition_do_not_count(pool: asyncpg.Pool) -> N
     score = ARecord(TUTOR.encode(), a_score(TUTOR, 9), 9)
     await write_all(pool, [_progress_record(0, 100, 5), (SCORE, 1, [score])])
     assert await _shown(pool) == []
+
+
+async def test_progress_that_lands_beside_its_scores_does_not_wait_for_the_next_ones(
+    pool: asyncpg.Pool, postgres_url: str
+) -> None:
+    other = await asyncpg.connect(postgres_url)
+    async with other.transaction():
+        await lock_progress(other, 0)
+        writing = asyncio.create_task(SinkWriter(pool).write(*_scores_up_to(5)))
+        await _blocked_backend(other)
+        await other.execute(
+            "INSERT INTO pending_progress VALUES (0, 1, 100, '2026-01-01Z', 5, false, 0)"
+        )
+    await writing
+    await other.close()
+    assert await _shown(pool) == [100]
 
 
 # --- faults ------------------------------------------------------------------------------------
