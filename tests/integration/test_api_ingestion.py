@@ -58,12 +58,13 @@ async def appended(bootstrap: str, tutor_id: str) -> list[tuple[SessionEvent, An
     partitions = [
         TopicPartition(LIFECYCLE.name, part["partition"]) for part in described["partitions"]
     ]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
     await consumer.start()
     try:
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
         records = []
         while any([await consumer.position(part) < ends[part] for part in partitions]):
             batches = await consumer.getmany(timeout_ms=500)
