@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from api.errors import invalid_request
 from tutor_quality.errors import ConfigurationError
@@ -24,6 +25,8 @@ SCOPES = {
     "predict": "ask for predictions and acknowledge alerts",
     "admin": "everything that changes how the product runs",
 }
+MAX_BODY_BYTES = 64 * 1024
+"""Where a route does not say otherwise."""
 SCHEMES = ("ApiKey", "Bearer", "Session")
 """Names of the ways to say who one is, as in the OpenAPI document."""
 
@@ -64,7 +67,27 @@ def _declare(scopes: frozenset[str]) -> Callable[[Endpoint], Endpoint]:
 
 
 class StrictRequest(Request):
-    """Reads JSON as the standard says: UTF-8, no NaN, bounded depth."""
+    """A body of bounded size, and JSON as the standard says: UTF-8, no NaN, bounded depth."""
+
+    def __init__(self, request: Request, max_body_bytes: int) -> None:
+        super().__init__(request.scope, request.receive)
+        self._max_body_bytes = max_body_bytes
+
+    async def body(self) -> bytes:
+        """Raises HTTPException 413 as soon as it is known to be too large."""
+        if not hasattr(self, "_body"):
+            announced = self.headers.get("content-length", "0")
+            self._check_size(int(announced) if announced.isdecimal() else 0)
+            body = bytearray()
+            async for chunk in self.stream():
+                body += chunk
+                self._check_size(len(body))
+            self._body = bytes(body)
+        return self._body
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_body_bytes:
+            raise HTTPException(413)
 
     async def json(self) -> Any:
         return orjson.loads(await self.body())
@@ -74,10 +97,11 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class ScopedRoute(APIRoute):
-    """A route with declared scopes; unknown query parameters are refused."""
+    """A route with declared scopes; unknown query parameters and large bodies are refused."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.scopes = _scopes_of(path, endpoint)
+        self.max_body_bytes = options.pop("max_body_size", None) or MAX_BODY_BYTES
         extra = {"security": _security(self.scopes)} | (options.pop("openapi_extra", None) or {})
         super().__init__(path, endpoint, openapi_extra=extra, **options)
 
@@ -93,7 +117,7 @@ class ScopedRoute(APIRoute):
             if self.include_in_schema:
                 # Pages of the dashboard keep their own state in the query.
                 _refuse_unknown(request, known)
-            return await handle(StrictRequest(request.scope, request.receive))
+            return await handle(StrictRequest(request, self.max_body_bytes))
 
         return guarded
 

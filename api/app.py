@@ -35,7 +35,6 @@ from tutor_quality.clock import Clock, SystemClock
 from tutor_quality.errors import ConfigurationError
 from tutor_quality.settings import Settings
 
-MAX_BODY_BYTES = 1_000_000
 ROUTERS = (
     sessions.router,
     tutors.router,
@@ -70,7 +69,6 @@ def create_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
         telemetry={"tracing": False, "metrics": False},
         generate_unique_id_function=lambda route: route.name,
     )

@@ -30,7 +30,6 @@ from tutor_quality.errors import InvalidRecord, TransientFailure
 
 router = APIRouter(route_class=ScopedRoute, tags=["ingestion"])
 
-SINGLE_BYTES = 64 * 1024
 BATCH_BYTES = 1_000_000
 BATCH_EVENTS = 1_000
 
@@ -62,7 +61,6 @@ INGESTION_PROBLEMS = {**READ_PROBLEMS, **problems(409, 413)}
         },
         **INGESTION_PROBLEMS,
     },
-    max_body_size=SINGLE_BYTES,
 )
 @requires("ingest")
 async def post_session(
