@@ -37,7 +37,7 @@ function SignedIn({ principal }: { principal: string | undefined }) {
       <a className={classes.skip} href="#content">
         Skip to content
       </a>
-      <div className={classes.side} data-open={menuOpen || undefined}>
+      <header className={classes.side} data-open={menuOpen || undefined}>
         <div className={classes.brand}>
           <img src="/favicon.svg" alt="" width={20} height={20} />
           <span>Tutor Quality</span>
@@ -62,7 +62,7 @@ function SignedIn({ principal }: { principal: string | undefined }) {
           <Navigation onNavigate={() => setMenuOpen(false)} />
           <Account principal={principal} />
         </div>
-      </div>
+      </header>
       <main className={classes.content} id="content">
         <Outlet />
       </main>

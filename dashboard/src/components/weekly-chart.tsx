@@ -7,7 +7,7 @@ import type { Week } from '@/lib/api-types';
 import { formatCount, formatDay, formatPercent } from '@/lib/format';
 import classes from './weekly-chart.module.css';
 
-const CHART_HEIGHT = 264;
+const CHART_HEIGHT = 272;
 const WeeklyLines = lazy(() => import('./weekly-lines'));
 
 interface WeeklyChartProps {

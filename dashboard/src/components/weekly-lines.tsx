@@ -1,15 +1,15 @@
 import '@mantine/charts/styles.layer.css';
 import { BarChart, LineChart } from '@mantine/charts';
-import { useReducedMotion } from '@mantine/hooks';
 import type { Week } from '@/lib/api-types';
 import { formatCount, formatDay, formatPercent, plural } from '@/lib/format';
 import classes from './weekly-chart.module.css';
 
 const SYNC = 'weekly';
+/** New numbers arrive every moment: a chart that grows anew each time cannot be read. */
+const STILL = { isAnimationActive: false };
 const Y_AXIS = { width: 40, tickMargin: 4 };
 
 export default function WeeklyLines({ weeks, threshold }: { weeks: Week[]; threshold: number }) {
-  const isAnimationActive = !useReducedMotion();
   const data = weeks.map((week) => ({ ...week, label: formatDay(week.week) }));
   const ticks = percentTicks(Math.max(threshold, ...weeks.map((week) => week.rate ?? 0)));
   return (
@@ -38,7 +38,7 @@ export default function WeeklyLines({ weeks, threshold }: { weeks: Week[]; thres
         }}
         referenceLines={[{ y: threshold, color: 'var(--high)', strokeDasharray: '5 4' }]}
         lineChartProps={{ syncId: SYNC }}
-        lineProps={{ isAnimationActive }}
+        lineProps={STILL}
       />
       <div className={classes.caption}>Sessions</div>
       <BarChart
@@ -53,7 +53,7 @@ export default function WeeklyLines({ weeks, threshold }: { weeks: Week[]; thres
         yAxisProps={{ ...Y_AXIS, tickCount: 2 }}
         xAxisProps={{ minTickGap: 24 }}
         barChartProps={{ syncId: SYNC }}
-        barProps={{ isAnimationActive, radius: [2, 2, 0, 0] }}
+        barProps={{ ...STILL, radius: [2, 2, 0, 0] }}
       />
     </div>
   );
