@@ -3,12 +3,14 @@
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from schemas.codec import encode
 from schemas.lifecycle import encode_event, encode_tick
+from schemas.registry import latest
 from schemas.topics import LIFECYCLE, STUDENT_PROFILE, TUTOR_PROFILE, Topic
 from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import ConfigurationError, TransientFailure
@@ -21,6 +23,12 @@ POLL_EVERY = 500
 # murmur2_random is what the other clients of this house, Faust's and Java's, partition by.
 BULK = {"linger.ms": 50, "batch.size": 1_000_000, "compression.type": "lz4"}
 PROMPT = {"linger.ms": 0}
+
+
+@cache
+def _defaults(schema: str) -> dict[str, object]:
+    fields = latest(schema).schema()["fields"]
+    return {field["name"]: field["default"] for field in fields if "default" in field}
 
 
 class LogWriter:
@@ -49,11 +57,11 @@ class LogWriter:
         self._send(LIFECYCLE, key, encode_event(event), recorded_at, on_delivery=self._reported)
 
     def send_tutor(self, profile: Mapping[str, object]) -> None:
-        """`profile` has the fields of `tutor_profile.avsc`."""
+        """`profile` has fields of `tutor_profile.avsc`."""
         self._send_profile(TUTOR_PROFILE, "tutor_profile", str(profile["tutor_id"]), profile)
 
     def send_student(self, profile: Mapping[str, object]) -> None:
-        """`profile` has the fields of `student_profile.avsc`."""
+        """`profile` has fields of `student_profile.avsc`."""
         self._send_profile(STUDENT_PROFILE, "student_profile", str(profile["student_id"]), profile)
 
     def mark_time(self, instant: int) -> None:
@@ -82,7 +90,8 @@ class LogWriter:
         self, topic: Topic, schema: str, key: str, profile: Mapping[str, object]
     ) -> None:
         timestamp = int(str(profile["updated_at"]))
-        self._send(topic, key.encode(), encode(schema, profile), timestamp)
+        value = encode(schema, {**_defaults(schema), **profile})
+        self._send(topic, key.encode(), value, timestamp)
 
     def _send(self, topic: Topic, key: bytes, value: bytes, timestamp: int, **more: object) -> None:
         arguments = {"on_delivery": self._note_failure, **more}

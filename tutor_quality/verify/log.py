@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from time import monotonic
 from typing import Any
 
 import fastavro
@@ -19,6 +20,8 @@ from tutor_quality.errors import TransientFailure, UndecodableRecord
 MINUTE_MS = 60_000
 YEAR_2200_MS = 7_258_118_400_000
 REQUEST_SECONDS = 30.0
+LISTEN_SECONDS = 0.1
+"""The client waits so long for a full helping."""
 SILENCE_SECONDS = 60.0
 AT_ONCE = 5_000
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -105,9 +108,12 @@ def _to_the_end(consumer: Any) -> Iterator[Raw]:
             places.append(place)
             left[partition] = end
     consumer.assign(places)
+    heard = monotonic()
     while left:
-        messages = consumer.consume(AT_ONCE, timeout=SILENCE_SECONDS)
-        if not messages:
+        messages = consumer.consume(AT_ONCE, timeout=LISTEN_SECONDS)
+        if messages:
+            heard = monotonic()
+        elif monotonic() - heard > SILENCE_SECONDS:
             raise TransientFailure(f"Kafka has sent nothing for {SILENCE_SECONDS:.0f} s")
         for message in messages:
             if message.error():

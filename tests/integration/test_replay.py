@@ -1,0 +1,169 @@
+"""`tq replay`, `tq verify` and the stages between them, on a real broker and a real Postgres."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from schemas.admin import apply_topics
+from tests.support import broker, stages
+from tutor_quality.local.postgres import Postgres
+from tutor_quality.settings import inherited_environment
+from tutor_quality.storage.migrate import upgrade
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+HOTEL = ("tests/data/hotel_excerpt.csv", "--map", "mappings/hotel.yaml")
+EVENTS = 960
+
+
+@dataclass(frozen=True)
+class Stack:
+    kafka: str
+    database: str
+    folder: Path
+
+    def tq(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "tutor_quality.cli", *arguments],
+            cwd=ROOT,
+            env={
+                **inherited_environment(),
+                "TQ_KAFKA_BOOTSTRAP": self.kafka,
+                "TQ_DATABASE_URL": self.database,
+                "TQ_DATA_DIR": str(self.folder),
+            },
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+
+    def answer(self, *arguments: str) -> dict[str, object]:
+        """Of a command that must succeed."""
+        done = self.tq(*arguments, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    def sql(self, statement: str) -> list[asyncpg.Record]:
+        async def run() -> list[asyncpg.Record]:
+            connection = await asyncpg.connect(self.database)
+            try:
+                return list(await connection.fetch(statement))
+            finally:
+                await connection.close()
+
+        return asyncio.run(run())
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Iterator[Stack]:
+    """The hotel excerpt, replayed."""
+    folder = tmp_path_factory.mktemp("replay")
+    postgres_server.create_database("replay")
+    database = postgres_server.url("replay")
+    upgrade(database)
+    with ExitStack() as running:
+        kafka = running.enter_context(broker.running(broker.a_broker(folder))).bootstrap
+        apply_topics(kafka, partitions=4, embedded=True)
+        for stage in ("score", "sink"):
+            settings = {"session_timeout_ms": "6000", "database_url": database}
+            running.enter_context(stages.running(stage, kafka, folder, **settings))
+        found = Stack(kafka, database, folder)
+        sent = found.answer("replay", *HOTEL, "--wait")
+        assert sent["sent"] == sent["applied"] == EVENTS
+        assert sent["dead_lettered"] == 0
+        yield found
+    postgres_server.drop_database("replay")
+
+
+def test_every_event_and_every_tutor_of_the_file_is_in_postgres(stack: Stack) -> None:
+    (events,) = stack.sql("SELECT count(*) FROM session_events")
+    assert events["count"] == EVENTS
+    tutors = stack.sql(
+        "SELECT external_id FROM tutors JOIN tutor_scores ON id = tutor_id ORDER BY external_id"
+    )
+    assert [row["external_id"] for row in tutors][:2] == ["ag-C-13", "ag-C-15"]
+    assert len(tutors) == 5
+
+
+def test_time_has_come_to_the_end_of_the_file_everywhere(stack: Stack) -> None:
+    until = {row["applied_until"] for row in stack.sql("SELECT * FROM pipeline_progress")}
+    (last,) = stack.sql("SELECT max(occurred_at) AS at FROM session_events")
+    assert until == {last["at"]}
+
+
+def test_the_same_file_again_changes_no_count(stack: Stack) -> None:
+    counts = "SELECT tutor_id, total_sessions_90d, tutor_reschedules_90d, transition"
+    before = stack.sql(f"{counts} FROM tutor_scores ORDER BY 1")
+    assert before
+    stack.answer("replay", *HOTEL, "--wait")
+    assert stack.sql(f"{counts} FROM tutor_scores ORDER BY 1") == before
+    (events,) = stack.sql("SELECT count(*) FROM session_events")
+    assert events["count"] == EVENTS
+
+
+def test_postgres_equals_the_raw_log_with_all_transitions(stack: Stack) -> None:
+    found = stack.answer("verify", "--transitions")
+    assert found["differences"] == []
+    assert found["transitions_of"] == 5
+    assert found["behind"] == 0
+    (changes,) = stack.sql("SELECT count(*) FROM risk_changes")
+    assert changes["count"] > 0
+
+
+def test_the_past_can_be_verified_too(stack: Stack) -> None:
+    found = stack.answer("verify", "--as-of", "2016-05-01T12:00:00Z")
+    assert found["differences"] == []
+    assert found["compared"] == 6 * 5
+
+
+def test_a_wrong_number_in_postgres_is_found(stack: Stack) -> None:
+    (row,) = stack.sql("SELECT tutor_id FROM tutor_scores ORDER BY 1 LIMIT 1")
+    tutor = str(row["tutor_id"])
+    change = (
+        "UPDATE tutor_scores SET total_sessions_90d = total_sessions_90d {} 1 WHERE tutor_id = '{}'"
+    )
+    stack.sql(change.format("+", tutor))
+    done = stack.tq("verify", "--tutor", tutor, "--json")
+    stack.sql(change.format("-", tutor))
+    assert done.returncode == 1
+    fields = [(d["window"], d["field"]) for d in json.loads(done.stdout)["differences"]]
+    assert fields == [("90d", "total_sessions")] * 2
+
+
+def test_a_wrong_transition_in_postgres_is_found(stack: Stack) -> None:
+    (row,) = stack.sql("SELECT event_id, tutor_id FROM risk_changes LIMIT 1")
+    move = "UPDATE risk_changes SET occurred_at = occurred_at {} interval '1 ms' WHERE event_id = '{}'"
+    stack.sql(move.format("+", row["event_id"]))
+    done = stack.tq("verify", "--tutor", str(row["tutor_id"]), "--json")
+    stack.sql(move.format("-", row["event_id"]))
+    assert done.returncode == 1
+    (difference,) = json.loads(done.stdout)["differences"]
+    assert difference["field"].startswith("transition_")
+
+
+def test_an_unknown_tutor_is_said_to_be_unknown(stack: Stack) -> None:
+    done = stack.tq("verify", "--tutor", "00000000-0000-4000-8000-000000000000")
+    assert done.returncode == 1
+    assert "no tutor" in done.stderr
+
+
+def test_a_refused_file_sends_nothing(stack: Stack, tmp_path: Path) -> None:
+    text = (ROOT / HOTEL[0]).read_text().replace("no_show", "vanished")
+    file = tmp_path / "hotel.csv"
+    file.write_text(text)
+    done = stack.tq("replay", str(file), *HOTEL[1:])
+    assert done.returncode == 1
+    assert "column outcome: 'vanished' is not under outcomes" in done.stderr
+    (events,) = stack.sql("SELECT count(*) FROM session_events")
+    assert events["count"] == EVENTS
