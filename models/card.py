@@ -1,5 +1,6 @@
 """The model card: what the model is for, what it was made of and how far to trust it."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from models.predictor import Model
@@ -74,7 +75,10 @@ def _figures(test: dict[str, Any]) -> str:
         "slope": "calibration slope",
         "o_e": "observed / expected",
     }
-    rows = [f"| {label} | {_number(test[name])} | {_interval(test, name)} |" for name, label in names.items()]
+    rows = [
+        f"| {label} | {_number(test[name])} | {_interval(test, name)} |"
+        for name, label in names.items()
+    ]
     return "\n".join(rows) + "\n"
 
 
@@ -90,21 +94,26 @@ def _number(value: float | None) -> str:
 def _table(title: str, groups: dict[str, dict[str, Any]]) -> str:
     names = ("auc", "log_loss", "brier", "ece", "o_e")
     rows = [
-        f"| {group} | {m['n']:,} | " + " | ".join(_number(m[name]) for name in names) + " |"
-        for group, m in groups.items()
+        (group, f"{found['n']:,}", *(_number(found[name]) for name in names))
+        for group, found in groups.items()
     ]
-    head = "| | n | AUC | log loss | Brier | ECE | observed / expected |\n|---|---|---|---|---|---|---|"
-    return f"### {title}\n{head}\n" + "\n".join(rows) + "\n"
+    head = ("", "n", "AUC", "log loss", "Brier", "ECE", "observed / expected")
+    return _markdown(title, head, rows)
 
 
 def _reliability(test: dict[str, Any]) -> str:
     rows = [
-        f"| {row['predicted']:.3f} | {row['observed']:.3f} | {row['n']:,} |"
+        (f"{row['predicted']:.3f}", f"{row['observed']:.3f}", f"{row['n']:,}")
         for row in test["reliability"]
     ]
-    return "### Said and seen\n| predicted | observed | n |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    return _markdown("Said and seen", ("predicted", "observed", "n"), rows)
 
 
 def _strongest(about: dict[str, Any]) -> str:
-    rows = [f"| {name} | {share:.1%} |" for name, share in about["strongest_features"].items()]
-    return "### Strongest features\n| feature | share of gain |\n|---|---|\n" + "\n".join(rows) + "\n"
+    rows = [(name, f"{share:.1%}") for name, share in about["strongest_features"].items()]
+    return _markdown("Strongest features", ("feature", "share of gain"), rows)
+
+
+def _markdown(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return f"### {title}\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -55,9 +55,7 @@ def refuse_leaks(model: Model, earlier: Dataset, later: Dataset) -> None:
         )
 
 
-def _about(
-    events: list[SessionEvent], data: Dataset, left: Left, final: Fit
-) -> dict[str, Any]:
+def _about(events: list[SessionEvent], data: Dataset, left: Left, final: Fit) -> dict[str, Any]:
     strongest = sorted(gain_shares(final.model).items(), key=lambda item: -item[1])[:12]
     return {
         "events": len(events),
