@@ -22,6 +22,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "send the sessions of CSV files through the input topic"),
     "map": ("map", "what a mapping would make of a CSV file"),
     "verify": ("verify", "recount from the raw log and compare"),
+    "train": ("train", "train a model on a mapped CSV file"),
+    "evaluate": ("evaluate", "how good a model's predictions for a mapped CSV file are"),
+    "models": ("models", "check a model on disk and show its card"),
     "topics": ("topics", "the catalogue of topics, and how the broker differs from it"),
 }
 """Name -> (module in this package, one line of help)."""

@@ -161,6 +161,8 @@ def _booked_slot(event: SessionEvent, spec: FeatureSpec) -> Slot:
 def _open(state: TutorState, slot: Slot) -> None:
     key = (slot.session_id, slot.start)
     if key in state.slots:
+        # A booking that comes after a move or an outcome has opened its slot still tells facts.
+        state.slots[key].context = slot.context
         return
     state.slots[key] = slot
     insort(state.waiting, (slot.start, slot.session_id))
@@ -261,6 +263,8 @@ def _remember(student: StudentState, slot: Slot, ending: Ending) -> None:
 def _open_next(state: TutorState, slot: Slot, event: SessionEvent) -> None:
     """A move opens the next slot, unless that had passed already when the move became known."""
     if event.new_start is None or event.new_start <= event.occurred_at:
+        return
+    if (slot.session_id, event.new_start) in state.slots:
         return
     _open(
         state,
