@@ -143,7 +143,9 @@ def test_a_wrong_number_in_postgres_is_found(stack: Stack) -> None:
 
 def test_a_wrong_transition_in_postgres_is_found(stack: Stack) -> None:
     (row,) = stack.sql("SELECT event_id, tutor_id FROM risk_changes LIMIT 1")
-    move = "UPDATE risk_changes SET occurred_at = occurred_at {} interval '1 ms' WHERE event_id = '{}'"
+    move = (
+        "UPDATE risk_changes SET occurred_at = occurred_at {} interval '1 ms' WHERE event_id = '{}'"
+    )
     stack.sql(move.format("+", row["event_id"]))
     done = stack.tq("verify", "--tutor", str(row["tutor_id"]), "--json")
     stack.sql(move.format("-", row["event_id"]))
