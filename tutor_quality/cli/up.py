@@ -61,7 +61,7 @@ async def _announce(console: Console, home: Home, known: Connections) -> None:
     link = await create_link(known.database_url, known.api_pepper, known.api_url, now)
     lines = (
         ("Dashboard", f"{link}  (logs you in once, within 15 minutes)"),
-        ("API", f"{known.api_url}/api/docs"),
+        ("API", f"{known.api_url}/docs"),
         ("Kafka", known.kafka_bootstrap),
         ("Postgres", known.database_url),
         ("Logs", str(home.logs)),
@@ -73,8 +73,18 @@ async def _announce(console: Console, home: Home, known: Connections) -> None:
     console.print(Panel(text, title="Tutor Quality is running", subtitle="Ctrl-C stops it"))
 
 
+class FirstLine(logging.Formatter):
+    """For the console: what happened; the log file has the rest."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage().partition("\n")[0]
+
+
 def _log_to(path: Path, level: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=path, level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    console = logging.StreamHandler()
+    console.setLevel(logging.ERROR)
+    console.setFormatter(FirstLine())
+    file = logging.FileHandler(path)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[file, console])

@@ -161,11 +161,9 @@ class Stack:
                     log=self._home.logs / "dashboard.log",
                 )
             except ConfigurationError as error:
-                log.error("The dashboard was not built. %s", error)
-                self._display.say(
-                    f"The dashboard was not built; the reason is at the end of "
-                    f"{self._home.logs / 'dashboard.log'}. Everything else works."
-                )
+                where = self._home.logs / "dashboard.log"
+                message = "The dashboard was not built, the rest works; the reason is in %s\n%s"
+                log.error(message, where, error)
 
     async def _start_stage(self, stage: str) -> None:
         with self._display.step(f"Stage {stage}"):

@@ -145,7 +145,7 @@ class Child:
             assert self._process is not None
             await self._process.wait()
             delay = self._backoff.delay(delay, time.monotonic() - self._since)
-            log.error("%s\nStarting it again in %.0f s.", self._ended(), delay)
+            log.error("%s\nIt is started again in %.0f s.", self._ended(), delay)
             await asyncio.sleep(delay)
             await self._launch()
             self.restarts += 1
