@@ -8,6 +8,7 @@ import argparse
 import io
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,12 +21,28 @@ from schemas.lifecycle.decoding import WORTHWHILE
 from schemas.lifecycle.records import decode_record
 from schemas.registry import release_of
 from tests.support.lifecycle import NOON, as_json, random_event, random_uuid
-from tutor_quality.domain.legality import check_event
+from tutor_quality.domain.legality import LATEST_MS, check_event
 from tutor_quality.domain.sessions import SessionEvent
 
 BATCH = 500
 CORPUS = 200
 INTERESTING = (b"", b"\0", b"\xff", b"\x80", b"\x7f", b"\xff" * 9 + b"\1", b"\x80\0", b"{", b"\x48")
+
+TIMES = (None, -1, 0, NOON, NOON + 300_000, NOON + 300_001, LATEST_MS, LATEST_MS + 1, 2**48)
+EDGES: dict[str, tuple[Any, ...]] = {
+    "student_id": ("", "s" * 256, "学" * 256),
+    "scheduled_start": TIMES[1:],
+    "occurred_at": TIMES[1:],
+    "duration_minutes": (-1, 525_600, 525_601, 2**31 - 1),
+    "new_start": TIMES,
+    "initiator": (None,),
+    "reason_code": ("c" * 100, "c" * 101, "é" * 101),
+    "reason": ("r" * 2001, "é" * 2001),
+    "started_at": TIMES,
+    "ended_at": TIMES,
+    "rating": (-1, 0, 1, 5, 6, 2**31 - 1),
+    "context": ("", "[]", "{}{}", '{"a": {}}', '{"a": "\\u0000"}', '{"a": "' + "x" * 8184 + '"}'),
+}
 
 Input = tuple[bytes | None, bytes | None]
 """Key and value."""
@@ -34,6 +51,7 @@ Input = tuple[bytes | None, bytes | None]
 def corpus(rng: random.Random) -> list[Input]:
     """Mostly events in Avro, with ticks, marks, JSON and CloudEvents among them."""
     events = [random_event(rng) for _ in range(CORPUS)]
+    events += [at_an_edge(rng, random_event(rng)) for _ in range(CORPUS)]
     tutors = [random_uuid(rng) for _ in range(CORPUS // 8)]
     envelope = b'{"specversion": "1.0", "data": %s}'
     return [
@@ -44,6 +62,12 @@ def corpus(rng: random.Random) -> list[Input]:
         (b"any", encode_tick(None, NOON)),
         (None, encode_tick(None, 0)),
     ]
+
+
+def at_an_edge(rng: random.Random, event: SessionEvent) -> SessionEvent:
+    """One field on or beside the edge of its rule."""
+    name, edges = rng.choice(tuple(EDGES.items()))
+    return replace(event, **{name: rng.choice(edges)})
 
 
 def mutate(rng: random.Random, value: bytes, others: Sequence[Input]) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
+from tutor_quality.domain.legality import LATEST_MS
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 
 NOON = 1_767_268_800_000
@@ -71,3 +72,51 @@ def as_json(event: SessionEvent) -> bytes:
     """As a producer without Avro writes it: nulls left out."""
     fields = {name: value for name, value in asdict(event).items() if value is not None}
     return json.dumps(fields).encode()
+
+
+COMPLETED = EventType.COMPLETED
+MOVED = {"event_type": EventType.RESCHEDULED, "initiator": InitiatorName.TUTOR}
+
+LEGAL = {
+    "the shortest student id": an_event(student_id="x"),
+    "the longest student id, in characters": an_event(student_id="学" * 255),
+    "the longest texts": an_event(reason_code="c" * 100, reason="é" * 2000),
+    "the longest context": an_event(context='{"a": "' + "x" * 8183 + '"}'),
+    "no duration": an_event(duration_minutes=0),
+    "a year of duration": an_event(duration_minutes=525_600),
+    "five minutes ahead": an_event(occurred_at=NOON + 300_000),
+    "1970 and 2200": an_event(occurred_at=0, scheduled_start=LATEST_MS),
+    "moved without a new time": an_event(**MOVED),
+    "moved by a millisecond": an_event(**MOVED, new_start=NOON + 86_400_001),
+    "ended when it began": an_event(event_type=COMPLETED, started_at=NOON, ended_at=NOON),
+    "only an end": an_event(event_type=COMPLETED, ended_at=0),
+    "a rating that its type ignores": an_event(rating=99),
+    "a new start that its type ignores": an_event(new_start=NOON + 86_400_000),
+    "times that its type ignores": an_event(started_at=NOON, ended_at=-1),
+}
+"""At the edge of a rule, by what they show."""
+
+ILLEGAL = {
+    "student_id is empty": an_event(student_id=""),
+    "student_id has 256 characters": an_event(student_id="s" * 256),
+    "student_id contains a NUL": an_event(student_id="a\0b"),
+    "reason_code has 101 characters": an_event(reason_code="c" * 101),
+    "reason has 2001 characters": an_event(reason="r" * 2001),
+    "reason contains a NUL": an_event(reason="\0"),
+    "context has 8193 characters": an_event(context='{"a": "' + "x" * 8184 + '"}'),
+    "context is not a JSON object": an_event(context="[]"),
+    "duration_minutes is -1": an_event(duration_minutes=-1),
+    "duration_minutes is 525601": an_event(duration_minutes=525_601),
+    "scheduled_start is -1": an_event(scheduled_start=-1),
+    "occurred_at is -1": an_event(occurred_at=-1),
+    "scheduled_start is 7258118400001": an_event(scheduled_start=LATEST_MS + 1),
+    "initiator is missing: say who rescheduled": an_event(event_type=EventType.RESCHEDULED),
+    "initiator is missing: say who cancelled": an_event(event_type=EventType.CANCELLED),
+    "new_start is -1": an_event(**MOVED, new_start=-1),
+    "new_start equals": an_event(**MOVED, new_start=NOON + 86_400_000),
+    "rating is 0": an_event(event_type=COMPLETED, rating=0),
+    "rating is 6": an_event(event_type=COMPLETED, rating=6),
+    "ended_at is before": an_event(event_type=COMPLETED, started_at=NOON, ended_at=NOON - 1),
+    "started_at is -1": an_event(event_type=COMPLETED, started_at=-1),
+}
+"""One step beyond it, by the start of the message."""

@@ -10,7 +10,7 @@ from schemas.lifecycle import LifecycleBatch, decode_lifecycle, encode_event, en
 from schemas.lifecycle.decoding import WORTHWHILE
 from schemas.registry import FOLDER, latest
 from tests.fuzz.decoder import rows_of
-from tests.support.lifecycle import NOON, TUTOR, an_event, as_json
+from tests.support.lifecycle import ILLEGAL, LEGAL, NOON, TUTOR, an_event, as_json
 from tutor_quality.domain.columns import NULL_TIME, Initiator, Kind
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 from tutor_quality.errors import (
@@ -193,6 +193,26 @@ def test_each_way_to_be_invalid_has_its_reason(
     assert message in str(refusal(value))
     assert {str(refused.error) for refused in together.refused} == {str(refusal(value))}
     assert len(together.columns) == WORTHWHILE
+
+
+@BOTH_DECODERS
+@pytest.mark.parametrize("event", LEGAL.values(), ids=LEGAL)
+def test_both_decoders_accept_what_is_at_the_edge_of_a_rule(
+    event: SessionEvent, copies: int
+) -> None:
+    assert not decode(encode_event(event), copies=copies).refused
+
+
+@BOTH_DECODERS
+@pytest.mark.parametrize(("message", "event"), ILLEGAL.items(), ids=ILLEGAL)
+def test_both_decoders_refuse_what_is_beyond_it(
+    message: str, event: SessionEvent, copies: int
+) -> None:
+    refused = decode(encode_event(event), copies=copies).refused
+
+    assert len(refused) == copies
+    # A NUL is refused by the reader of strings, before there is an event.
+    assert message in str(refused[0].error) or "NUL" in message
 
 
 @BOTH_DECODERS
