@@ -308,7 +308,7 @@ def a_token(signer: Any, algorithm: str = "ES256", **changes: Any) -> dict[str, 
 async def test_a_bearer_token_of_the_issuer_is_believed_and_no_other(
     url: str, signer: ec.EllipticCurvePrivateKey
 ) -> None:
-    rules = {
+    rules: dict[str, Any] = {
         "jwt_issuer": "https://issuer.test",
         "jwt_audience": "tutor-quality",
         "jwt_public_key": pem(signer),
