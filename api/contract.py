@@ -1,14 +1,21 @@
-"""The OpenAPI document: what FastAPI derives, and what it cannot know."""
+"""The OpenAPI document: what FastAPI derives, and what it cannot know.
 
+`python -m api.contract` prints it.
+"""
+
+import sys
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import SecretStr
 from pydantic.json_schema import models_json_schema
 
 from api.access import SCOPES
 from api.logins import COOKIE
 from api.responses import ProblemBody
+from tutor_quality.settings import Settings
 
 VERSION = "3.2.0"
 """Of OpenAPI: the first that can describe a stream of events."""
@@ -86,3 +93,17 @@ def _made(app: FastAPI) -> dict[str, Any]:
 def _without_422(operation: dict[str, Any]) -> None:
     """FastAPI documents its own answer to what does not validate; ours is 400."""
     operation["responses"].pop("422", None)
+
+
+def main() -> None:
+    """Prints the document; it is the same whatever the settings."""
+    from api.app import create_app
+
+    anything = SecretStr("postgresql://localhost/anything")
+    settings = Settings(database_url=anything, kafka_bootstrap="anything", api_pepper=anything)
+    document = create_app(settings).openapi()
+    sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,7 @@ from api import keys
 from api.access import SCOPES
 from api.app import create_app
 from api.logins import COOKIE, create_link
+from api.times import instant
 from tests.support.api import (
     NOW,
     NOW_MS,
@@ -66,7 +67,7 @@ async def call(api: Api, method: str, path: str, **options: Any) -> int:
     return answer.status_code
 
 
-@pytest.mark.parametrize(("method", "path", "scopes"), operations())
+@pytest.mark.parametrize(("method", "path", "scopes"), list(operations()))
 async def test_an_operation_is_open_to_its_scopes_and_to_nobody_else(
     api: Api, method: str, path: str, scopes: frozenset[str]
 ) -> None:
@@ -138,7 +139,7 @@ async def test_unknown_scopes_and_keys_are_refused_by_name(api: Api) -> None:
 
 async def logged_in(api: Api, url: str) -> str:
     """The cookie of a new browser session."""
-    link = await create_link(url, PEPPER, SITE, NOW)
+    link = await create_link(url, PEPPER, SITE, instant(api.clock.now_ms()))
     answer = await api.http.get(link)
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
@@ -307,7 +308,7 @@ def a_token(signer: Any, algorithm: str = "ES256", **changes: Any) -> dict[str, 
 async def test_a_bearer_token_of_the_issuer_is_believed_and_no_other(
     url: str, signer: ec.EllipticCurvePrivateKey
 ) -> None:
-    rules = {
+    rules: dict[str, Any] = {
         "jwt_issuer": "https://issuer.test",
         "jwt_audience": "tutor-quality",
         "jwt_public_key": pem(signer),
