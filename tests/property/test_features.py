@@ -33,7 +33,9 @@ def history(seed: int, events: int = 300, tutors: int = 3) -> list[SessionEvent]
 
 def vectors(rows: Sequence[Row]) -> dict[tuple[str, int, int], bytes]:
     return {
-        (row.slot.session_id, row.slot.start, row.as_of): np.array(row.vector, dtype=np.float32).tobytes()
+        (row.slot.session_id, row.slot.start, row.as_of): np.array(
+            row.vector, dtype=np.float32
+        ).tobytes()
         for row in rows
     }
 
