@@ -39,6 +39,7 @@ def card(artefact: Artefact) -> str:
             _table("Tutors of the training set, and new ones", test["by_tutor"]),
             _reliability(test),
             _strongest(about),
+            _suspicions(about),
         ]
     )
 
@@ -112,6 +113,11 @@ def _reliability(test: dict[str, Any]) -> str:
 def _strongest(about: dict[str, Any]) -> str:
     rows = [(name, f"{share:.1%}") for name, share in about["strongest_features"].items()]
     return _markdown("Strongest features", ("feature", "share of gain"), rows)
+
+
+def _suspicions(about: dict[str, Any]) -> str:
+    rows = list(about["suspicions"].items()) or [("none", "")]
+    return _markdown("Columns to look at: were they known at booking?", ("feature", "why"), rows)
 
 
 def _markdown(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

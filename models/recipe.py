@@ -7,7 +7,7 @@ import numpy as np
 
 from models.datasets import Dataset, Left, dataset, split
 from models.evaluation import by_group, intervals, lead_bands, metrics, reliability
-from models.leaks import gain_shares, leaks
+from models.leaks import gain_shares, leaks, suspicions
 from models.predictor import Model
 from models.training import Fit, fit, refuse_too_little
 from tutor_quality.domain.sessions import SessionEvent
@@ -41,7 +41,11 @@ def train(events: list[SessionEvent], spec: FeatureSpec, seed: int) -> Trained:
     final = fit(data, spec, seed)
     rng = np.random.default_rng(seed)
     golden = data.x[rng.choice(len(data), size=min(GOLDEN_ROWS, len(data)), replace=False)]
-    about = _about(events, data, left, final) | {"test": _judged(trial.model, earlier, later, rng)}
+    about = {
+        **_about(events, data, left, final),
+        "suspicions": {leak.feature: leak.why for leak in suspicions(trial.model, earlier)},
+        "test": _judged(trial.model, earlier, later, rng),
+    }
     return Trained(final.model, golden, about)
 
 

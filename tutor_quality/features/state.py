@@ -161,8 +161,7 @@ def _booked_slot(event: SessionEvent, spec: FeatureSpec) -> Slot:
 def _open(state: TutorState, slot: Slot) -> None:
     key = (slot.session_id, slot.start)
     if key in state.slots:
-        # A booking that comes after a move or an outcome has opened its slot still tells facts.
-        state.slots[key].context = slot.context
+        _learn_booking(state, state.slots[key], slot)
         return
     state.slots[key] = slot
     insort(state.waiting, (slot.start, slot.session_id))
@@ -173,6 +172,19 @@ def _open(state: TutorState, slot: Slot) -> None:
     student = state.students.setdefault(slot.student_id, StudentState())
     student.booked += 1
     student.open += 1
+
+
+def _learn_booking(state: TutorState, known: Slot, booking: Slot) -> None:
+    """What a booking tells that comes after an outcome or a move has made its slot known."""
+    known.context = booking.context
+    if known.ending is None or known.earlier or booking.created >= known.created:
+        return
+    state.booked.remove(known.created)
+    state.booked.add(booking.created)
+    if known.ending.label is Label.BAD:
+        state.booked_bad.remove(known.created)
+        state.booked_bad.add(booking.created)
+    known.created = booking.created
 
 
 def _start(state: TutorState, slot: Slot) -> None:

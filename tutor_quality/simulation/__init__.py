@@ -7,10 +7,12 @@ before its outcome and for all outcomes alike. Same config and seed, same world.
 from tutor_quality.simulation.config import SimulationConfig
 from tutor_quality.simulation.people import profiles, student_ids, student_profiles, tutor_ids
 from tutor_quality.simulation.stream import events, simulate
+from tutor_quality.simulation.truth import SlotTruth, truths
 from tutor_quality.simulation.world import Slots, World, build_world
 
 __all__ = [
     "SimulationConfig",
+    "SlotTruth",
     "Slots",
     "World",
     "build_world",
@@ -19,5 +21,6 @@ __all__ = [
     "simulate",
     "student_ids",
     "student_profiles",
+    "truths",
     "tutor_ids",
 ]

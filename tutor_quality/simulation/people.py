@@ -86,6 +86,18 @@ def student_profiles(
         }
 
 
+def uuids(count: int, rng: np.random.Generator) -> list[str]:
+    """Random UUIDs of version 4."""
+    raw = rng.integers(0, 256, (count, 16), dtype=np.uint8)
+    raw[:, 6] = raw[:, 6] & 0x0F | 0x40
+    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
+    digits = raw.tobytes().hex()
+    return [
+        f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+        for h in (digits[at : at + 32] for at in range(0, 32 * count, 32))
+    ]
+
+
 def _name(rng: np.random.Generator) -> str:
     return f"{_one(rng, GIVEN_NAMES)} {_one(rng, FAMILY_NAMES)}"
 

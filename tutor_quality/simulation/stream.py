@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 from tutor_quality.simulation.config import DAY_MS, SimulationConfig
-from tutor_quality.simulation.people import student_ids, tutor_ids
+from tutor_quality.simulation.people import student_ids, tutor_ids, uuids
 from tutor_quality.simulation.world import (
     HOUR_MS,
     MINUTE_MS,
@@ -130,8 +130,7 @@ def _session_events(
     rng: np.random.Generator,
 ) -> Iterator[tuple[int, SessionEvent]]:
     slots, of = world.slots, facts.slot
-    event_ids = _uuids(id_count, rng)
-    session_ids = _uuids(int(slots.session.max(initial=-1)) + 1, rng)
+    event_ids = uuids(id_count, rng)
     reasons = rng.integers(len(REASON_CODES), size=id_count)
     delays = np.where(rng.random(id_count) < 0.12, rng.integers(6, 20, id_count), 0) * MINUTE_MS
     ratings = rng.choice([0, 2, 3, 4, 5], p=[0.4, 0.03, 0.07, 0.2, 0.3], size=id_count)
@@ -161,7 +160,7 @@ def _session_events(
         event = SessionEvent(
             event_id=event_ids[fact],
             event_type=KINDS[kind],
-            session_id=session_ids[session],
+            session_id=world.session_ids[session],
             tutor_id=tutors[tutor],
             student_id=students[student],
             scheduled_start=start,
@@ -184,15 +183,3 @@ def _first_of_pair(slots: Slots) -> NDArray[np.bool_]:
     _, where, pair_number = np.unique(pair, return_index=True, return_inverse=True)
     first: NDArray[np.bool_] = slots.session[where][pair_number] == slots.session
     return first
-
-
-def _uuids(count: int, rng: np.random.Generator) -> list[str]:
-    """Random UUIDs of version 4."""
-    raw = rng.integers(0, 256, (count, 16), dtype=np.uint8)
-    raw[:, 6] = raw[:, 6] & 0x0F | 0x40
-    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
-    digits = raw.tobytes().hex()
-    return [
-        f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
-        for h in (digits[at : at + 32] for at in range(0, 32 * count, 32))
-    ]

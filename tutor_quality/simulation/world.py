@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutor_quality.simulation.config import DAY_MS, WEEK_MS, SimulationConfig
+from tutor_quality.simulation.people import uuids
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -88,6 +89,8 @@ class World:
     student_class: NDArray[np.int64]
     slots: Slots
     """In the order of their bookings."""
+    session_ids: list[str]
+    """By the session's number."""
 
 
 def build_world(config: SimulationConfig, rng: np.random.Generator) -> World:
@@ -102,9 +105,9 @@ def build_world(config: SimulationConfig, rng: np.random.Generator) -> World:
         rounds.append(resolved)
         open_slots = _moved(config, resolved)
     slots = _concatenated(rounds)
-    return World(
-        config, levels, student_class, slots.where(np.argsort(slots.created, kind="stable"))
-    )
+    slots = slots.where(np.argsort(slots.created, kind="stable"))
+    sessions = int(slots.session.max(initial=-1)) + 1
+    return World(config, levels, student_class, slots, uuids(sessions, rng))
 
 
 def week_of(config: SimulationConfig, instants: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from tutor_quality.simulation import (
     profiles,
     simulate,
     student_ids,
+    truths,
     tutor_ids,
 )
 from tutor_quality.simulation.world import By, Slots
@@ -114,3 +115,25 @@ def test_profiles_speak_of_the_tutors_of_the_stream() -> None:
     assert described == tutor_ids(CONFIG)
     assert {event.tutor_id for _, event in history()} <= set(described)
     assert {event.student_id for _, event in history()} <= set(student_ids(CONFIG))
+
+
+def test_the_best_possible_prediction_means_what_it_says_and_beats_the_base_rate() -> None:
+    world = build_world(CONFIG, np.random.default_rng(4))
+    slots = world.slots
+    ids = np.array(world.session_ids)[slots.session]
+    by = dict(zip(zip(ids, slots.start.tolist(), strict=True), slots.by.tolist(), strict=True))
+    best = [(t.probability, by[t.session_id, t.scheduled_start]) for t in truths(world)]
+    fair = np.array([(p, who == By.TUTOR) for p, who in best if who in (By.TUTOR, By.NOBODY)])
+    p, y = fair.T
+    assert p.mean() == pytest.approx(y.mean(), abs=0.015)
+    low, high = p < np.quantile(p, 0.2), p > np.quantile(p, 0.8)
+    assert p[low].mean() == pytest.approx(y[low].mean(), abs=0.02)
+    assert p[high].mean() == pytest.approx(y[high].mean(), abs=0.04)
+    loss = -np.mean(np.where(y == 1, np.log(p), np.log1p(-p)))
+    base = y.mean()
+    assert loss < -(base * np.log(base) + (1 - base) * np.log(1 - base)) - 0.04
+
+
+def test_in_the_null_world_the_best_prediction_is_a_constant() -> None:
+    world = build_world(replace(CONFIG, events=5_000, null=True), np.random.default_rng(4))
+    assert np.ptp([truth.probability for truth in truths(world)]) < 1e-9
