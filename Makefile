@@ -28,9 +28,10 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.kafka.yml
 	$(BIN)/tq schemas check
 
-format: setup ## rewrite to our format
+format: setup ## rewrite to our format, and .env.example from the settings
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m tutor_quality.settings > .env.example
 
 lock: setup ## resolve the requirements anew; no registry host is written
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --group dev pyproject.toml -o requirements/dev.lock

@@ -102,3 +102,17 @@ class Settings(BaseSettings):
 def inherited_environment() -> Mapping[str, str]:
     """What child processes get from us."""
     return os.environ  # noqa: TID251
+
+
+def example() -> str:
+    """The text of `.env.example`: every setting with its default and meaning."""
+    lines = ["# Every setting with its default. Copy to .env and uncomment what you change."]
+    for name, field in Settings.model_fields.items():
+        variable = field.validation_alias or f"TQ_{name.upper()}"
+        default = "" if field.default is None else field.default
+        lines += ["", f"# {field.description}", f"# {variable}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(example(), end="")  # noqa: T201
