@@ -166,11 +166,10 @@ sessions = Table(
     Column("rating", SmallInteger),
     CheckConstraint("(status = 'scheduled') = (outcome_event_id IS NULL)", name="status_outcome"),
     Index(None, "tutor_id", "scheduled_start"),
-)
-Index(
-    "ix_sessions_open",
-    sessions.c.scheduled_start,
-    postgresql_where=text("status = 'scheduled'"),
+    Index(None, "scheduled_start"),
+    # Nearly every row is written twice, as a booking and with its outcome. With room in its page
+    # and no index over the status the second writing touches no index: a fifth less work.
+    postgresql_with={"fillfactor": 75},
 )
 
 reschedules = table(

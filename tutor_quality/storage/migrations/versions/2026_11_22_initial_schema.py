@@ -325,13 +325,9 @@ def upgrade() -> None:
             name=op.f("ck_sessions_status_outcome"),
         ),
         sa.PrimaryKeyConstraint("session_id", "scheduled_start", name=op.f("pk_sessions")),
+        postgresql_with={"fillfactor": 75},
     )
-    op.create_index(
-        "ix_sessions_open",
-        "sessions",
-        ["scheduled_start"],
-        postgresql_where=sa.text("status = 'scheduled'"),
-    )
+    op.create_index(op.f("ix_sessions_scheduled_start"), "sessions", ["scheduled_start"])
     op.create_index(
         op.f("ix_sessions_tutor_id_scheduled_start"), "sessions", ["tutor_id", "scheduled_start"]
     )
