@@ -20,7 +20,8 @@ interface WeeklyChartProps {
 /** Rate over volume, week by week; the same numbers as a table for those who prefer it. */
 export function WeeklyChart({ weeks, threshold, className }: WeeklyChartProps) {
   const [view, setView] = useState('Chart');
-  const toggle = (
+  const empty = weeks.every((week) => week.total === 0);
+  const toggle = !empty && (
     <SegmentedControl
       size="xs"
       data={['Chart', 'Table']}
@@ -36,7 +37,7 @@ export function WeeklyChart({ weeks, threshold, className }: WeeklyChartProps) {
       actions={toggle}
       className={className}
     >
-      {weeks.every((week) => week.total === 0) ? (
+      {empty ? (
         <Empty title="No sessions in these weeks" />
       ) : view === 'Chart' ? (
         <Suspense fallback={<div style={{ height: CHART_HEIGHT }} />}>

@@ -74,10 +74,10 @@ function WeekTooltip({ payload }: TooltipProps) {
   );
 }
 
-/** From 0 to above `highest`, in steps that leave at most six. */
+/** From 0 to above `highest`, at most 100, in steps that leave at most six. */
 function percentTicks(highest: number): number[] {
   const step = [5, 10, 20].find((candidate) => highest < candidate * 5) ?? 25;
-  const count = Math.floor(highest / step) + 2;
+  const count = Math.min(Math.floor(highest / step) + 2, 100 / step + 1);
   return Array.from({ length: count }, (_, index) => index * step);
 }
 

@@ -81,8 +81,8 @@ export function evidenceWords(evidence: Evidence | null): string {
 
 const EVIDENCE_SENTENCES: Record<Evidence, string> = {
   insufficient: 'Fewer than 5 sessions in the window that flags: too few to judge.',
-  raw: 'The rate is above the threshold, but so few sessions could do that by chance.',
-  confirmed: 'Enough sessions to be sure: chance alone would rarely give this rate.',
+  raw: 'The rate is above the threshold, but not by so much that chance is ruled out.',
+  confirmed: 'Enough sessions to be sure: chance alone would rarely do this.',
 };
 
 export function evidenceSentence(evidence: Evidence): string {

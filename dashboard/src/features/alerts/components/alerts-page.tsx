@@ -49,7 +49,7 @@ function AlertFeed({ search }: { search: AlertSearch }) {
       )}
       <section className={classes.feed} aria-label="Alerts">
         {alerts.length === 0 ? (
-          <Empty title={search.open ? 'Every alert was acknowledged' : 'No alerts yet'} />
+          <Empty title={search.open ? 'No open alerts' : 'No alerts yet'} />
         ) : (
           <ul>
             {alerts.map((alert) => (

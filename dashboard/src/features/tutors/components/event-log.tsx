@@ -66,7 +66,7 @@ function EventTable({ events }: { events: SessionEvent[] }) {
             <td data-optional>
               <Time value={event.scheduled_start} />
             </td>
-            <td data-optional className={table.muted}>
+            <td data-optional className={table.clipped} title={event.student_id}>
               {event.student_id}
             </td>
           </tr>
