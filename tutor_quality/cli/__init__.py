@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schemas": ("schemas", "the released schemas, and whether they are compatible"),
     "replay": ("replay", "send the sessions of CSV files through the input topic"),
     "map": ("map", "what a mapping would make of a CSV file"),
+    "produce": ("produce", "send session events by hand or from standard input"),
+    "simulate": ("simulate", "a plausible platform, to a file or into the input topic"),
     "verify": ("verify", "recount from the raw log and compare"),
     "train": ("train", "train a model on a mapped CSV file"),
     "evaluate": ("evaluate", "how good a model's predictions for a mapped CSV file are"),

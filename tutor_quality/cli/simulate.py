@@ -1,0 +1,72 @@
+"""tq simulate: a plausible platform, to a file or into the input topic."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from tutor_quality.clock import SystemClock
+from tutor_quality.domain.sessions import SessionEvent
+from tutor_quality.errors import InvalidInput
+from tutor_quality.ingest.lines import as_line
+from tutor_quality.ingest.producer import LogWriter
+from tutor_quality.local.connections import connections
+from tutor_quality.settings import Settings
+from tutor_quality.simulation import SimulationConfig, profiles, simulate
+
+app = typer.Typer(add_completion=False)
+
+DAY_MS = 86_400_000
+Share = Annotated[float, typer.Option(min=0, max=1, help="share of the facts")]
+
+
+@app.command(name="simulate")
+def run(
+    tutors: Annotated[int, typer.Option(min=1)] = 400,
+    events: Annotated[int, typer.Option(min=1, help="about so many")] = 400_000,
+    days: Annotated[int, typer.Option(min=1, help="that end now")] = 365,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    late: Share = 0.02,
+    duplicates: Share = 0.01,
+    out_of_order: Share = 0.01,
+    corrections: Share = 0.005,
+    out: Annotated[Path | None, typer.Option(help="JSON, one event a line")] = None,
+    send: Annotated[bool, typer.Option("--send", help="into the input topic")] = False,
+) -> None:
+    """Draw tutors, students and what happens between them; give --out, --send or both."""
+    if out is None and not send:
+        raise InvalidInput("where to? give --out FILE, --send or both")
+    now = SystemClock().now_ms()
+    config = SimulationConfig(
+        start_ms=now - days * DAY_MS,
+        end_ms=now,
+        tutors=tutors,
+        events=events,
+        late_share=late,
+        duplicate_share=duplicates,
+        out_of_order_share=out_of_order,
+        correction_share=corrections,
+    )
+    facts = list(simulate(config, np.random.default_rng(seed)))
+    if out is not None:
+        _write(out, iter(facts))
+    if send:
+        _send(config, facts, seed)
+    print(f"{len(facts)} events of {tutors} tutors")
+
+
+def _write(out: Path, facts: Iterator[tuple[int, SessionEvent]]) -> None:
+    with out.open("wb") as file:
+        file.writelines(as_line(recorded_at, event) for recorded_at, event in facts)
+
+
+def _send(config: SimulationConfig, facts: list[tuple[int, SessionEvent]], seed: int) -> None:
+    writer = LogWriter(connections(Settings()).kafka_bootstrap, bulk=True)
+    for profile in profiles(config, np.random.default_rng(seed)):
+        writer.send_tutor(profile)
+    for recorded_at, event in facts:
+        writer.send_event(event, recorded_at)
+    writer.mark_time(config.end_ms)
+    writer.flush()
