@@ -214,8 +214,8 @@ async def test_many_idle_clients_need_no_thread_each(program: Program) -> None:
         assert threads() - before < 10
         await asyncio.gather(*(stream.__aexit__(None, None, None) for stream in streams))
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while "tq_api_live_clients 0.0" not in (await program.http.get("/metrics")).text:
-            await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110  # another process counts
+        while "tq_api_live_clients 0.0" not in (await program.http.get("/metrics")).text:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def test_a_stop_signal_ends_open_streams_and_the_program(program: Program) -> None:
