@@ -12,7 +12,7 @@ import {
   weekly,
 } from './fixtures.ts';
 
-export interface Answer {
+interface Answer {
   status: number;
   body: unknown;
 }

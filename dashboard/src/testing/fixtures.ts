@@ -14,7 +14,7 @@ import type {
   Window,
 } from '../lib/api-types.ts';
 
-export const THRESHOLD = 15;
+const THRESHOLD = 15;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -123,7 +123,7 @@ function windowsOf(counts: Record<Window, Counts>) {
   };
 }
 
-export function aTutor(index: number, now: number): TutorSummary {
+function aTutor(index: number, now: number): TutorSummary {
   const counts = countsOf(index);
   const { level, evidence } = judge(counts);
   const first = FIRST[index % FIRST.length] ?? '';

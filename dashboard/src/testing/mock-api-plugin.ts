@@ -3,7 +3,7 @@ import { createFakeApi } from './fake-api.ts';
 
 const EVERY_MS = 5_000;
 /** The policy of the real server, so that a violation shows here first. */
-export const POLICY =
+const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 

@@ -5,7 +5,7 @@ export const PAGE_SIZE = 50;
 export const SORTS = ['name', 'reschedule_rate_30d', 'total_sessions_30d'] as const;
 export type Sort = (typeof SORTS)[number];
 export type SortOrder = 'asc' | 'desc';
-export type RiskFilter = 'high' | 'low';
+type RiskFilter = 'high' | 'low';
 
 /** What the address of the tutors page holds; a default is left out of it. */
 export interface TutorSearch {
@@ -18,7 +18,7 @@ export interface TutorSearch {
   page?: number;
 }
 
-export const DEFAULT_SORT: Sort = 'reschedule_rate_30d';
+const DEFAULT_SORT: Sort = 'reschedule_rate_30d';
 
 /** Anything that is not understood is dropped: an old bookmark still opens the page. */
 export function parseTutorSearch(raw: Record<string, unknown>): TutorSearch {
@@ -37,7 +37,7 @@ export function parseTutorSearch(raw: Record<string, unknown>): TutorSearch {
 }
 
 /** Names read from A, rates from the worst. */
-export function naturalOrder(sort: Sort): SortOrder {
+function naturalOrder(sort: Sort): SortOrder {
   return sort === 'name' ? 'asc' : 'desc';
 }
 

@@ -76,7 +76,7 @@ function EventTable({ events }: { events: SessionEvent[] }) {
   );
 }
 
-export function whatHappened(event: SessionEvent): string {
+function whatHappened(event: SessionEvent): string {
   const what = codeWords(event.event_type);
   const by = event.initiator ? ` by ${event.initiator}` : '';
   const why = event.reason_code ? `, ${codeWords(event.reason_code).toLowerCase()}` : '';

@@ -21,7 +21,7 @@ export function Reasons({ reschedules }: { reschedules: Reschedule[] }) {
 }
 
 /** Of the tutor's own reschedules only, most frequent first. */
-export function reasonCounts(reschedules: Reschedule[]): { reason: string; count: number }[] {
+function reasonCounts(reschedules: Reschedule[]): { reason: string; count: number }[] {
   const counts = new Map<string, number>();
   for (const { initiator, reason_code } of reschedules) {
     if (initiator !== 'tutor') continue;
