@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.panel import Panel
 
 from tutor_quality.clock import SystemClock
 from tutor_quality.local import background, stack
@@ -67,10 +66,10 @@ async def _announce(console: Console, home: Home, known: Connections) -> None:
         ("Logs", str(home.logs)),
     )
     text = "\n".join(f"{name:<10} {value}" for name, value in lines)
-    if not console.is_terminal:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-        return
-    console.print(Panel(text, title="Tutor Quality is running", subtitle="Ctrl-C stops it"))
+    if console.is_terminal:
+        console.rule("Tutor Quality is running; Ctrl-C stops it")
+    # No frame and no wrapping: a link that is broken over two lines cannot be clicked.
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class FirstLine(logging.Formatter):

@@ -11,7 +11,7 @@ from tutor_quality.settings import Settings
 @dataclass(frozen=True, slots=True)
 class Connections:
     kafka_bootstrap: str
-    database_url: str
+    database_url: str = field(repr=False)
     api_url: str
     _pepper: str | None = field(repr=False)
 

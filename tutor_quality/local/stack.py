@@ -71,9 +71,14 @@ class Stack:
 
     async def start(self) -> None:
         """Raises ConfigurationError with the reason if a part cannot start."""
-        await together(self._start_database(), self._start_kafka(), self._build_dashboard())
-        await together(*(self._start_stage(stage) for stage in STAGES), self._start_api())
-        await self._fill()
+        build = asyncio.create_task(self._build_dashboard())
+        try:
+            await together(self._start_database(), self._start_kafka())
+            await together(self._process_history(), self._serve(build))
+        finally:
+            build.cancel()
+            await asyncio.gather(build, return_exceptions=True)
+        await self._go_live()
         self._run.ready = True
         self._remember()
 
@@ -183,15 +188,22 @@ class Stack:
             program = self._python("api", "api")
             await self._supervisor.start(Part(program, _answers(self._run.api_url), team=WORKERS))
 
-    async def _fill(self) -> None:
-        if self._content.empty:
+    async def _process_history(self) -> None:
+        await together(*(self._start_stage(stage) for stage in STAGES))
+        if self._content.empty or self._content.name in self._run.loaded:
             return
-        if self._content.name not in self._run.loaded:
-            with self._display.step(f"History ({self._content.name})"):
-                await self._supervisor.run_to_end(self._history())
-            self._run.loaded.append(self._content.name)
-            self._remember()
-        if self._content.name == DEMO:
+        with self._display.step(f"History ({self._content.name})"):
+            await self._supervisor.run_to_end(self._history())
+        self._run.loaded.append(self._content.name)
+        self._remember()
+
+    async def _serve(self, build: asyncio.Task[None]) -> None:
+        # The API looks for the dashboard when it starts.
+        await build
+        await self._start_api()
+
+    async def _go_live(self) -> None:
+        if self._content.name == DEMO and not self._content.empty:
             live = self._python("live", "tutor_quality.ingest.demo", "live")
             await self._supervisor.start(Part(live, lambda: True))
 

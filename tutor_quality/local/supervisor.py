@@ -131,7 +131,7 @@ class Child:
         while not await asyncio.to_thread(self.part.answers):
             assert self._process is not None
             if self._process.returncode is not None:
-                raise ConfigurationError(self._ended())
+                raise ConfigurationError(self._ended("could not start"))
             if time.monotonic() > deadline:
                 raise ConfigurationError(
                     f"{program.name} did not answer within {self.part.ready_seconds:.0f} s; "
@@ -145,17 +145,17 @@ class Child:
             assert self._process is not None
             await self._process.wait()
             delay = self._backoff.delay(delay, time.monotonic() - self._since)
-            log.error("%s\nIt is started again in %.0f s.", self._ended(), delay)
+            log.error("%s", self._ended(f"is started again in {delay:.0f} s"))
             await asyncio.sleep(delay)
             await self._launch()
             self.restarts += 1
 
-    def _ended(self) -> str:
+    def _ended(self, consequence: str) -> str:
         assert self._process is not None
         program = self.part.program
         return (
-            f"{program.name} ended with code {self._process.returncode}; "
-            f"the last lines of {program.log}:\n{program.last_log_lines(self._log_start)}"
+            f"{program.name} ended with code {self._process.returncode} and {consequence}; "
+            f"see {program.log}\n{program.last_log_lines(self._log_start)}"
         )
 
 
