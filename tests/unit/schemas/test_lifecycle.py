@@ -7,7 +7,9 @@ import pytest
 
 from schemas.codec import encode
 from schemas.lifecycle import LifecycleBatch, decode_lifecycle, encode_event, encode_tick
+from schemas.lifecycle.batch import Draft
 from schemas.lifecycle.decoding import WORTHWHILE
+from schemas.lifecycle.vector import fill_plain
 from schemas.registry import FOLDER, latest
 from tests.fuzz.decoder import check_batch, rows_of
 from tests.support.lifecycle import ILLEGAL, LEGAL, NOON, TUTOR, an_event, as_json
@@ -98,6 +100,16 @@ def test_ids_in_upper_case_are_accepted_and_lowered(copies: int) -> None:
     assert rows_of(decode(value, copies=copies)) == rows_of(
         decode(encode_event(COMPLETED), copies=copies)
     )
+
+
+def test_the_vector_decoder_itself_takes_usual_records_also_with_words_beyond_ascii() -> None:
+    """Left to the other decoder they would come out the same, twenty times as slowly."""
+    values = [encode_event(COMPLETED), encode_event(MOVED), encode_tick(TUTOR, NOON)]
+    draft = Draft([KEY] * 4, range(4), [NOON] * 4)
+
+    fill_plain(draft, [*values, encode_tick(None, NOON)])
+
+    assert draft.accepted.all()
 
 
 @pytest.mark.parametrize("odd", "0aAgG-/:@`")
