@@ -44,8 +44,9 @@ def test_an_object_of_scalars_is_a_context(context: str) -> None:
         *('{"a": "\\u0000"}', '{"\\u0000": 1}', '{"a": "\\ud800"}'),
     ],
 )
-def test_anything_else_is_no_context(context: str) -> None:
+def test_anything_else_is_no_context_alone_or_among_others(context: str) -> None:
     assert not context_is_legal(context)
+    assert not contexts_are_legal([b"{}", context.encode(), b"{}"])
 
 
 def test_contexts_that_only_together_look_like_objects_are_not_accepted() -> None:
@@ -53,6 +54,7 @@ def test_contexts_that_only_together_look_like_objects_are_not_accepted() -> Non
     assert not contexts_are_legal([b"{}, {}", b""])
     assert not contexts_are_legal([b'{"a": [{}', b"{}]}, {}"])
     assert not contexts_are_legal([b"{}, {}", b"1"])
+    assert not contexts_are_legal([b'{"a": "x', b'{"}, 1'])
 
 
 def test_usual_contexts_are_accepted_in_one_look() -> None:
