@@ -12,10 +12,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from api import responses
+from api.times import instant
 from schemas.lifecycle.records import decode_record
 from schemas.topics import LIFECYCLE
-from tests.support.api import NOW, NOW_MS, Api, running_api
+from tests.support.api import Api, running_api
 from tutor_quality.domain.sessions import EventType, SessionEvent
+from tutor_quality.local.postgres import Postgres
 from tutor_quality.storage import migrate
 
 pytestmark = pytest.mark.integration
@@ -43,12 +45,15 @@ async def administration(bootstrap: str) -> AsyncIterator[Any]:
         await admin.close()
 
 
-@pytest.fixture
-async def api(postgres_url: str, topic: str) -> AsyncIterator[Api]:
-    await asyncio.to_thread(migrate.upgrade, postgres_url)
-    async with running_api(postgres_url, kafka_bootstrap=topic) as running:
+@pytest.fixture(scope="module")
+async def api(postgres_server: Postgres, topic: str) -> AsyncIterator[Api]:
+    postgres_server.create_database("api_ingestion")
+    url = postgres_server.url("api_ingestion")
+    await asyncio.to_thread(migrate.upgrade, url)
+    async with running_api(url, kafka_bootstrap=topic) as running:
         running.http.headers.update(await running.key("ingest"))
         yield running
+    postgres_server.drop_database("api_ingestion")
 
 
 async def appended(bootstrap: str, tutor_id: str) -> list[tuple[SessionEvent, Any]]:
@@ -101,26 +106,28 @@ async def test_an_accepted_outcome_is_in_the_log_under_its_tutor(api: Api, topic
     accepted = responses.Accepted.model_validate_json(answer.content)
     assert answer.headers["location"] == f"/api/tutors/{tutor_id}/events"
     assert str(accepted.id) == body["session_id"]
-    assert accepted.created_at == accepted.updated_at == NOW
+    now = instant(api.clock.now_ms())
+    assert accepted.created_at == accepted.updated_at == now
     echoed = answer.json()
     assert {name: echoed[name] for name in body} == {**body, "tutor_id": tutor_id}
     ((event, record),) = await appended(topic, tutor_id)
     assert event.event_id == str(accepted.event_id)
     assert event.event_type is EventType.COMPLETED
-    assert record.timestamp == NOW_MS
+    assert record.timestamp == api.clock.now_ms()
     assert dict(record.headers)["ce_source"].startswith(b"tutor-quality/api/key:")
 
 
 async def test_a_retry_is_the_same_event_and_a_correction_another(api: Api, topic: str) -> None:
     tutor_id = str(uuid4())
     ahead = an_outcome(tutor_id, completed_time="2027-01-01T00:00:00Z")
+    receipt = api.clock.now_ms()
     first = await api.http.post("/api/sessions", json=ahead)
     api.clock.advance(60_000)
     retry = await api.http.post("/api/sessions", json=ahead)
     correction = await api.http.post("/api/sessions", json={**ahead, "status": "no_show"})
     events = [event for event, _ in await appended(topic, tutor_id)]
     assert events[0] == events[1], "also the instant that was set to the receipt"
-    assert events[0].occurred_at == NOW_MS
+    assert events[0].occurred_at == receipt
     ids = [answer.json()["event_id"] for answer in (first, retry, correction)]
     assert ids[0] == ids[1] != ids[2]
     assert [event.event_id for event in events] == ids
@@ -183,7 +190,7 @@ async def test_a_refused_event_names_the_member_and_appends_nothing(api: Api, to
         "tutor_id": tutor_id,
         "student_id": "s",
         "scheduled_start": "2026-04-02T15:00:00Z",
-        "occurred_at": "2026-03-18T12:05:01Z",
+        "occurred_at": "2026-03-18T13:00:00Z",
     }
     future = await api.http.post("/api/sessions", json=ahead)
     assert future.json()["errors"][0]["pointer"] == "#/occurred_at"
@@ -259,7 +266,14 @@ async def test_without_a_broker_it_is_503_and_says_when_to_come_back(postgres_ur
 async def test_healthy_with_both_and_metrics_count_what_was_accepted(api: Api) -> None:
     health = await api.http.get("/api/health")
     assert health.json()["status"] == "healthy"
+    answered = 'tq_api_requests_total{method="POST",route="/api/sessions",status="202"}'
+    before = [await metric(api, name) for name in ("tq_api_events_accepted_total", answered)]
     await api.http.post("/api/sessions", json=an_outcome(str(uuid4())))
-    metrics = (await api.http.get("/metrics")).text
-    assert "tq_api_events_accepted_total 1.0" in metrics
-    assert 'tq_api_requests_total{method="POST",route="/api/sessions",status="202"} 1.0' in metrics
+    after = [await metric(api, name) for name in ("tq_api_events_accepted_total", answered)]
+    assert after == [value + 1 for value in before]
+
+
+async def metric(api: Api, name: str) -> float:
+    lines = (await api.http.get("/metrics")).text.splitlines()
+    (line,) = [line for line in lines if line.startswith(f"{name} ")] or [f"{name} 0"]
+    return float(line.rsplit(" ", 1)[1])

@@ -19,6 +19,7 @@ from api import keys
 from schemas.topics import HIGH_RISK, PROGRESS, RISK_CHANGED, SCORE
 from tests.support.api import NOWHERE, PEPPER, a_change, a_tutor, an_alert, progress
 from tutor_quality.local import ports
+from tutor_quality.local.postgres import Postgres
 from tutor_quality.settings import inherited_environment
 from tutor_quality.storage import migrate
 
@@ -43,9 +44,29 @@ class Program:
             await self.database.execute("SELECT pg_notify('tq_changes', $1)", payload)
 
 
+@pytest.fixture(scope="module")
+async def program(postgres_server: Postgres) -> AsyncIterator[Program]:
+    """One for all tests: each tells of a later day. The last one stops it."""
+    postgres_server.create_database("api_live")
+    url = postgres_server.url("api_live")
+    await asyncio.to_thread(migrate.upgrade, url)
+    async with serving(url) as program:
+        yield program
+    postgres_server.drop_database("api_live")
+
+
 @pytest.fixture
-async def program(postgres_url: str) -> AsyncIterator[Program]:
-    await asyncio.to_thread(migrate.upgrade, postgres_url)
+async def at(program: Program) -> datetime:
+    """Later than everything that other tests tell of."""
+    newest = await program.database.fetchval(
+        "SELECT max(occurred_at) FROM (SELECT occurred_at FROM risk_changes UNION ALL"
+        " SELECT occurred_at FROM alerts) AS news"
+    )
+    return (newest or AT) + timedelta(days=1)
+
+
+@asynccontextmanager
+async def serving(postgres_url: str) -> AsyncIterator[Program]:
     database = await asyncpg.connect(postgres_url)
     key = await keys.create(database, PEPPER, "test", ["read"], AT)
     port = ports.any_free()
@@ -120,13 +141,13 @@ async def following(program: Program, last_id: str | None = None) -> AsyncIterat
         yield Stream(answer.aiter_lines())
 
 
-async def test_every_client_hears_of_a_risk_change_once(program: Program) -> None:
+async def test_every_client_hears_of_a_risk_change_once(program: Program, at: datetime) -> None:
     tutor_id = await a_tutor(program.database)
-    await a_change(program.database, tutor_id, AT)
+    await a_change(program.database, tutor_id, at)
     async with following(program) as one, following(program) as other:
         for stream in (one, other):
             await stream.next("pipeline")
-        new = await a_change(program.database, tutor_id, AT + timedelta(seconds=1), transition=2)
+        new = await a_change(program.database, tutor_id, at + timedelta(seconds=1), transition=2)
         await program.notify(RISK_CHANGED.name)
         for stream in (one, other):
             event = await stream.next("risk-changed")
@@ -137,6 +158,7 @@ async def test_every_client_hears_of_a_risk_change_once(program: Program) -> Non
 
 
 async def test_scores_and_progress_say_how_far_the_numbers_are(program: Program) -> None:
+    await program.database.execute("DELETE FROM pipeline_progress")
     async with following(program) as stream:
         assert (await stream.next("pipeline")).data == {"as_of": None}
         await progress(program.database)
@@ -145,15 +167,17 @@ async def test_scores_and_progress_say_how_far_the_numbers_are(program: Program)
         assert (await stream.next("pipeline")).data == {"as_of": "2026-03-18T11:59:58Z"}
 
 
-async def test_a_client_that_comes_back_is_told_what_it_missed(program: Program) -> None:
+async def test_a_client_that_comes_back_is_told_what_it_missed(
+    program: Program, at: datetime
+) -> None:
     tutor_id = await a_tutor(program.database)
     async with following(program) as stream:
         await stream.next("pipeline")
-        await a_change(program.database, tutor_id, AT)
+        await a_change(program.database, tutor_id, at)
         await program.notify(RISK_CHANGED.name)
         seen = await stream.next("risk-changed")
-    missed = await a_change(program.database, tutor_id, AT + timedelta(seconds=1), transition=2)
-    alert = await an_alert(program.database, tutor_id, AT + timedelta(seconds=2))
+    missed = await a_change(program.database, tutor_id, at + timedelta(seconds=1), transition=2)
+    alert = await an_alert(program.database, tutor_id, at + timedelta(seconds=2))
     await program.notify(RISK_CHANGED.name, HIGH_RISK.name)
     async with following(program, seen.id) as stream:
         change = await stream.next("risk-changed", "alert")
@@ -163,12 +187,14 @@ async def test_a_client_that_comes_back_is_told_what_it_missed(program: Program)
         assert again.data["reschedule_rate_30d"] == 20.0
 
 
-async def test_a_client_that_missed_too_much_is_told_to_fetch_everything(program: Program) -> None:
+async def test_a_client_that_missed_too_much_is_told_to_fetch_everything(
+    program: Program, at: datetime
+) -> None:
     tutor_id = await a_tutor(program.database)
-    first = await a_change(program.database, tutor_id, AT)
+    first = await a_change(program.database, tutor_id, at)
     for second in range(100):
-        await a_change(program.database, tutor_id, AT + timedelta(seconds=second + 1))
-    last_id = f"{int(AT.timestamp() * 1000)}:{first}"
+        await a_change(program.database, tutor_id, at + timedelta(seconds=second + 1))
+    last_id = f"{int(at.timestamp() * 1000)}:{first}"
     async with following(program, last_id) as stream:
         event = await stream.next("resync", "risk-changed")
         assert event.name == "resync"
@@ -179,7 +205,9 @@ async def test_an_id_that_is_not_ours_starts_anew(program: Program) -> None:
         await stream.next("pipeline")
 
 
-async def test_the_stream_goes_on_after_the_database_cut_its_connection(program: Program) -> None:
+async def test_the_stream_goes_on_after_the_database_cut_its_connection(
+    program: Program, at: datetime
+) -> None:
     tutor_id = await a_tutor(program.database)
     async with following(program) as stream:
         await stream.next("pipeline")
@@ -188,7 +216,7 @@ async def test_the_stream_goes_on_after_the_database_cut_its_connection(program:
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         await stream.next("resync")
-        event_id = await a_change(program.database, tutor_id, AT)
+        event_id = await a_change(program.database, tutor_id, at)
         heard = asyncio.create_task(stream.next("risk-changed"))
         while not heard.done():
             # Until it listens again, nobody hears.

@@ -24,6 +24,7 @@ from tests.support.api import (
     progress,
     running_api,
 )
+from tutor_quality.local.postgres import Postgres
 from tutor_quality.storage import migrate
 
 pytestmark = pytest.mark.integration
@@ -31,12 +32,25 @@ MONDAY = datetime(2026, 3, 16, tzinfo=UTC)
 """Of the week that NOW is in."""
 
 
-@pytest.fixture
-async def api(postgres_url: str) -> AsyncIterator[Api]:
-    await asyncio.to_thread(migrate.upgrade, postgres_url)
-    async with running_api(postgres_url) as running:
+@pytest.fixture(scope="module")
+async def running(postgres_server: Postgres) -> AsyncIterator[Api]:
+    postgres_server.create_database("api_reads")
+    url = postgres_server.url("api_reads")
+    await asyncio.to_thread(migrate.upgrade, url)
+    async with running_api(url) as running:
         running.http.headers.update(await running.key("read"))
         yield running
+    postgres_server.drop_database("api_reads")
+
+
+@pytest.fixture
+async def api(running: Api) -> Api:
+    """With empty tables."""
+    await running.database.execute(
+        "TRUNCATE tutors, tutor_scores, sessions, session_events, risk_changes, alerts,"
+        " pipeline_progress, sink_positions, dead_letters"
+    )
+    return running
 
 
 async def ada(api: Api) -> UUID:
