@@ -286,11 +286,16 @@ async def platform_totals(connection: Connection) -> Row:
 
 
 async def rate_histogram(connection: Connection, bins: int) -> list[Row]:
-    """Tutors by 30-day rate in `bins` equal steps of [0, 1]; the last step includes 1."""
+    """Tutors by 30-day rate in `bins` equal steps of [0, 1]; the last step includes 1.
+
+    Tutors without a rate are in none: to Postgres, least(NULL, 19) is 19.
+    """
     return await connection.fetch(  # type: ignore[no-any-return]
         "SELECT bin, count(s.tutor_id)::int AS tutors FROM generate_series(0, $1 - 1) AS bin"
         " LEFT JOIN tutor_scores s"
-        " ON least(floor(s.reschedule_rate_30d * $1)::int, $1 - 1) = bin GROUP BY bin ORDER BY bin",
+        " ON s.reschedule_rate_30d IS NOT NULL"
+        " AND least(floor(s.reschedule_rate_30d * $1)::int, $1 - 1) = bin"
+        " GROUP BY bin ORDER BY bin",
         bins,
     )
 
