@@ -38,7 +38,7 @@ def up(
         background.start(home, _arguments(content))
         asyncio.run(_announce(console, home, connections(settings)))
         return
-    _log_to(home.logs / "supervisor.log", settings.log_level)
+    _log_to(home.log_file("supervisor"), settings.log_level)
     with display(console) as shown:
         asyncio.run(
             stack.run(settings, content, shown, lambda known: _announce(console, home, known))
@@ -80,7 +80,6 @@ class FirstLine(logging.Formatter):
 
 
 def _log_to(path: Path, level: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     console = logging.StreamHandler()
     console.setLevel(logging.ERROR)
     console.setFormatter(FirstLine())

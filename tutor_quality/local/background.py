@@ -22,8 +22,7 @@ def start(home: Home, arguments: Sequence[str]) -> None:
 
     Raises ConfigurationError with what it said if it ends before.
     """
-    log = home.logs / "up.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log = home.log_file("up")
     with log.open("ab") as output:
         said_from = output.tell()
         process = subprocess.Popen(

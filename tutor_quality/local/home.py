@@ -100,6 +100,11 @@ class Home:
                 raise ConfigurationError(self._already_running())
             yield
 
+    def log_file(self, name: str) -> Path:
+        """In a folder for the owner only: what `tq up` prints logs a browser in."""
+        self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.logs / f"{name}.log"
+
     def is_locked(self) -> bool:
         """Whether a supervisor runs here; the system frees the lock of one that died."""
         if not self._lock.exists():

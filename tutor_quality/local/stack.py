@@ -163,10 +163,10 @@ class Stack:
                     self._supervisor,
                     folder=dashboard.FOLDER,
                     cache=self._settings.cache_path,
-                    log=self._home.logs / "dashboard.log",
+                    log=self._home.log_file("dashboard"),
                 )
             except ConfigurationError as error:
-                where = self._home.logs / "dashboard.log"
+                where = self._home.log_file("dashboard")
                 message = "The dashboard was not built, the rest works; the reason is in %s\n%s"
                 log.error(message, where, error)
 
@@ -217,7 +217,7 @@ class Stack:
         return Program(
             name,
             (sys.executable, "-m", module, *arguments),
-            self._home.logs / f"{name}.log",
+            self._home.log_file(name),
             environment=self._environment(),
         )
 
@@ -240,7 +240,7 @@ class Stack:
     def _a_database(self) -> postgres.Postgres:
         return postgres.Postgres(
             data_dir=self._home.postgres,
-            log=self._home.logs / "postgres.log",
+            log=self._home.log_file("postgres"),
             port=self._port("postgres"),
             password=self._home.secrets().postgres_password,
             bin_dir=postgres.bin_folder(self._settings.postgres_bin),
@@ -250,7 +250,7 @@ class Stack:
         java = kafka.java_home(self._settings.java_home)
         return kafka.Kafka(
             data_dir=self._home.kafka,
-            log=self._home.logs / "kafka.log",
+            log=self._home.log_file("kafka"),
             port=self._port("kafka"),
             controller_port=self._port("kafka-controller"),
             jar_dir=jars,
