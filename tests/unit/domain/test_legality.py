@@ -55,6 +55,7 @@ def test_contexts_that_only_together_look_like_objects_are_not_accepted() -> Non
     assert not contexts_are_legal([b'{"a": [{}', b"{}]}, {}"])
     assert not contexts_are_legal([b"{}, {}", b"1"])
     assert not contexts_are_legal([b'{"a": "x', b'{"}, 1'])
+    assert not contexts_are_legal([b'"{"', b"{}"])
 
 
 def test_usual_contexts_are_accepted_in_one_look() -> None:
