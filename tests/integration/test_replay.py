@@ -23,6 +23,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 HOTEL = ("tests/data/hotel_excerpt.csv", "--map", "mappings/hotel.yaml")
 EVENTS = 960
+AN_ID = "00000000-0000-4000-8000-000000000001"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Stack:
     database: str
     folder: Path
 
-    def tq(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def tq(self, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "tutor_quality.cli", *arguments],
             cwd=ROOT,
@@ -41,6 +42,7 @@ class Stack:
                 "TQ_DATABASE_URL": self.database,
                 "TQ_DATA_DIR": str(self.folder),
             },
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=200,
@@ -169,3 +171,36 @@ def test_a_refused_file_sends_nothing(stack: Stack, tmp_path: Path) -> None:
     assert "column outcome: 'vanished' is not under outcomes" in done.stderr
     (events,) = stack.sql("SELECT count(*) FROM session_events")
     assert events["count"] == EVENTS
+
+
+def test_an_event_by_hand_and_a_simulated_file_arrive(stack: Stack, tmp_path: Path) -> None:
+    lesson, tutor = "5" + AN_ID[1:], "7" + AN_ID[1:]
+    about = ("--session", lesson, "--tutor", tutor, "--student", "s", "--initiator", "tutor")
+    stack.answer("produce", "cancelled", *about, "--start", "2026-01-05T16:00:00Z")
+    lines = tmp_path / "events.ndjson"
+    dials = ("--tutors", "5", "--events", "500", "--days", "30", "--seed", "3")
+    assert stack.tq("simulate", *dials, "--out", str(lines)).returncode == 0
+    sent = json.loads(stack.tq("produce", "--json", stdin=lines.read_text()).stdout)
+    assert sent["sent"] == len(lines.read_text().splitlines()) > 300
+    found = stack.answer("verify")
+    assert found["differences"] == []
+    assert found["tutors"] == 5 + 1 + 5
+    (row,) = stack.sql(f"SELECT * FROM tutor_scores WHERE tutor_id = '{tutor}'")
+    assert (row["total_sessions_7d"], row["is_high_risk"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("produce", "cancelled", "--session", "x"), "line 1: session_id is not a UUID"),
+        (("replay", *HOTEL, "--speed", "fast"), "--speed fast: write max"),
+        (("replay", HOTEL[0], *HOTEL, *HOTEL[1:], *HOTEL[1:]), "2 files and 3 mappings"),
+        (("verify", "--as-of", "noon"), "--as-of noon: expected a time"),
+        (("verify", "--tutor", "anna"), "--tutor anna: expected a UUID"),
+        (("simulate",), "give --out FILE"),
+    ],
+)
+def test_wrong_arguments_are_explained(stack: Stack, arguments: tuple[str, ...], said: str) -> None:
+    done = stack.tq(*arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
