@@ -171,7 +171,6 @@ def _are_legal(kinds: Bytes, body: Body, recorded_at: Longs) -> Flags:
         & (body.occurred_at - FUTURE_TOLERANCE_MS <= recorded_at)
         & _null_or_within(body.duration_minutes, 0, MAX_DURATION_MINUTES)
         & _null_or_within(body.new_start, 0, LATEST_MS)
-        & (body.new_start != body.scheduled_start)
         & _null_or_within(body.initiator, 0, Initiator.SYSTEM)
         & ((body.initiator != NULL_TIME) | ~moved)
         & _null_or_within(body.started_at, 0, LATEST_MS)

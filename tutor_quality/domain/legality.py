@@ -38,7 +38,7 @@ def check_event(event: SessionEvent, *, recorded_at: int) -> None:
     if event.event_type in HAS_INITIATOR and event.initiator is None:
         raise IllegalEvent(f"initiator is missing: say who {event.event_type} the slot")
     if event.event_type is EventType.RESCHEDULED:
-        _check_new_start(event)
+        _check_time("new_start", event.new_start)
     if event.event_type is EventType.COMPLETED:
         _check_completion(event)
     if event.occurred_at - FUTURE_TOLERANCE_MS > recorded_at:
@@ -87,12 +87,6 @@ def _check_texts(event: SessionEvent) -> None:
     _check_text("context", event.context, MAX_CONTEXT)
     if event.context is not None and not context_is_legal(event.context):
         raise IllegalEvent("context is not a JSON object of strings, numbers, booleans and nulls")
-
-
-def _check_new_start(event: SessionEvent) -> None:
-    _check_time("new_start", event.new_start)
-    if event.new_start == event.scheduled_start:
-        raise IllegalEvent("new_start equals scheduled_start: the slot did not move")
 
 
 def _check_completion(event: SessionEvent) -> None:

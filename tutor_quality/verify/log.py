@@ -180,7 +180,7 @@ def _is_legal(fact: dict[str, Any], timestamp: int) -> bool:
         len(fact["reason_code"] or "") <= 100 and len(fact["reason"] or "") <= 2000,
         fact["context"] is None or _is_flat_object(fact["context"]),
         not _moved(fact) or fact["initiator"] is not None,
-        kind != "rescheduled" or _moves(fact),
+        kind != "rescheduled" or _is_time(fact["new_start"]),
         kind != "completed" or _is_completion(fact),
     ]
     return all(rules)
@@ -188,10 +188,6 @@ def _is_legal(fact: dict[str, Any], timestamp: int) -> bool:
 
 def _is_time(time: int | None) -> bool:
     return time is None or 0 <= time <= YEAR_2200_MS
-
-
-def _moves(fact: dict[str, Any]) -> bool:
-    return _is_time(fact["new_start"]) and fact["new_start"] != fact["scheduled_start"]
 
 
 def _is_completion(fact: dict[str, Any]) -> bool:

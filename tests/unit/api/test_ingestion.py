@@ -229,11 +229,11 @@ def test_our_own_form_may_be_five_minutes_ahead_and_no_more() -> None:
     [
         (an_event(event_type="cancelled"), "#/initiator"),
         (
-            an_event(event_type="rescheduled", initiator="tutor", new_start="2026-03-02T15:00:00Z"),
+            an_event(event_type="rescheduled", initiator="tutor", new_start="1950-03-02T15:00:00Z"),
             "#/new_start",
         ),
         (an_event(scheduled_start="1969-03-02T15:00:00Z"), "#/scheduled_start"),
-        (a_move(new_time="2026-03-02T15:00:00Z"), "#/reschedule_info/new_time"),
+        (a_move(new_time="1950-03-02T15:00:00Z"), "#/reschedule_info/new_time"),
         (a_move(original_time="1950-01-01T00:00:00Z"), "#/reschedule_info/original_time"),
         (a_move(cancelled_at="1950-01-01T00:00:00Z"), "#/reschedule_info/cancelled_at"),
         (an_outcome(scheduled_time="2950-01-01T00:00:00Z"), "#/scheduled_time"),
@@ -304,7 +304,7 @@ instants = st.datetimes(*NAIVE).map(datetime.isoformat)
     new_time=st.none() | instants,
     now_ms=st.integers(1_577_836_800_000, 2_000_000_000_000),
 )
-def test_whatever_validates_is_legal_at_its_receipt_or_says_why(
+def test_whatever_validates_is_legal_at_its_receipt(
     status: str,
     scheduled: str,
     completed: str | None,
@@ -319,12 +319,7 @@ def test_whatever_validates_is_legal_at_its_receipt_or_says_why(
         "duration_minutes": minutes,
     }
     made = drafted(body)
-    try:
-        event = received(made, now_ms)
-    except IllegalEvent as error:
-        assert described(made, error)["pointer"] == "#/reschedule_info/new_time"
-        assert made.event.new_start == made.event.scheduled_start
-        return
+    event = received(made, now_ms)
     assert event.occurred_at <= now_ms
     assert event.event_id == made.event.event_id
 

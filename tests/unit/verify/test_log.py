@@ -71,7 +71,7 @@ def test_a_mark_of_the_partitions_time_belongs_to_nobody() -> None:
         an_event(reason="a\0b"),
         an_event(reason_code="x" * 101),
         an_event(occurred_at=START + 10**8 + 300_001),
-        an_event(event_type=EventType.RESCHEDULED, new_start=START),
+        an_event(event_type=EventType.RESCHEDULED, new_start=-1),
         replace(an_event(event_type=EventType.CANCELLED), initiator=None),
         an_event(event_id="g" * 36),
     ],
