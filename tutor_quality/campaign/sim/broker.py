@@ -163,7 +163,7 @@ class Producer:
         for place in list(self.sent):
             waiting = self.sent[place]
             count = len(waiting)
-            now = int(self._random.random() * (count + 1))
+            now = int(self._random.random() * (count + 1)) if self._random.random() < 0.5 else 0
             later = now + int(self._random.random() * (count - now + 1))
             batches = [batch for batch, _ in waiting]
             for batch in batches[:now]:

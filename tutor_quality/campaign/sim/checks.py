@@ -13,7 +13,7 @@ from streams.outputs import Outputs
 from streams.rows import generation_of
 from tutor_quality.campaign.oracle import THRESHOLD, Naive, Told, counts_after, naive_tutor
 from tutor_quality.campaign.sim.broker import Stored
-from tutor_quality.campaign.sim.history import FUTURE
+from tutor_quality.campaign.sim.history import FUTURE, MINUTE
 from tutor_quality.campaign.sim.process import RULE
 from tutor_quality.campaign.sim.schedule import Epoch, Schedule
 from tutor_quality.domain.fold import TutorRows
@@ -176,6 +176,8 @@ def _wrong_progress(
     newest = epoch.logs[partition][-1].timestamp if end else -1
     if final["applied_offset"] != end - 1 or final["applied_until"] < newest:
         yield f"the last progress is {final}, but the log ends at {end}, {newest}"
+    if schedule.config.time == "wall" and final["applied_until"] < schedule.broker.now - MINUTE:
+        yield f"the last progress is {final}, but it is {schedule.broker.now}"
     for record, claim in claims[:: max(1, len(claims) // PROGRESS_LOOKED_AT)] + claims[-1:]:
         yield from _wrong_claim(schedule, partition, epoch, told, record, claim)
 

@@ -66,6 +66,7 @@ class _Writer:
         self._sessions = random.randint(2, 6)
         self._now = START
         self._records: list[Raw] = []
+        self._told: list[SessionEvent] = []
         self._faults = 0
         self._bad_share = random.choice((0.0, 0.05, 0.05, 0.4))
 
@@ -78,8 +79,10 @@ class _Writer:
                 self._add_bad()
             elif chance < self._bad_share + 0.05:
                 self._add_marker()
-            elif chance < self._bad_share + 0.15 and self._records:
+            elif chance < self._bad_share + 0.12 and self._records:
                 self._repeat()
+            elif chance < self._bad_share + 0.22 and self._told:
+                self._contradict()
             else:
                 self._add(self._an_event())
         return History(tuple(self._records), self._partitions, self._faults)
@@ -89,7 +92,7 @@ class _Writer:
         kind = random.choice(OUTCOMES)
         session = random.randrange(self._sessions)
         start = START + random.choice((0, HOUR, 9 * DAY, 60 * DAY))
-        occurred_at = self._now - random.choice((0, 0, 0, 0, -MINUTE, DAY, 8 * DAY, 95 * DAY))
+        occurred_at = self._now - random.choice((0, 0, 0, 0, -MINUTE, DAY, 7 * DAY, 95 * DAY))
         changes: dict[str, object] = {}
         if kind in (EventType.RESCHEDULED, EventType.CANCELLED):
             changes["initiator"] = random.choice(
@@ -111,7 +114,20 @@ class _Writer:
             **changes,  # type: ignore[arg-type]
         )
 
+    def _contradict(self) -> None:
+        """Another fact about a slot of the same instant: only the ids tell who wins."""
+        self._faults += 1
+        event = replace(
+            self._random.choice(self._told),
+            event_id=an_id(self._random.randrange(1 << 40), "e"),
+            event_type=self._random.choice((EventType.COMPLETED, EventType.CANCELLED)),
+            initiator=InitiatorName.TUTOR,
+        )
+        self._add(event)
+
     def _add(self, event: SessionEvent, *, legal: bool = True) -> None:
+        if legal:
+            self._told.append(event)
         late = self._random.random() < 0.15
         self._faults += late or event.occurred_at < self._now - HOUR
         timestamp = self._now - self._random.choice((1, HOUR, 8 * DAY)) if late else self._now

@@ -56,6 +56,7 @@ class Steps:
             self.done = True
 
     def cancel(self) -> None:
+        self.done = True
         self._coroutine.close()
 
 

@@ -65,9 +65,10 @@ class Schedule:
         """Partition -> completed idles of its owner since the hour began."""
         self._hour: dict[tuple[str, int], int] | None = None
         self._hours_owner: dict[int, PartitionRun] = {}
-        self._jumps = random.choice((0, 1, 3)) if live else 0
+        self._jumps = random.choice((1, 3, 5)) if live else 0
         self._may_recreate = random.random() < 0.06
-        self._rate = random.choice((0.02, 0.06, 0.15))
+        self._network = random.choice((0.05, 0.1, 0.15))
+        self._rate = random.choice((0.015, 0.04, 0.08))
 
     # The story
 
@@ -91,16 +92,16 @@ class Schedule:
         self.heal()
 
     def step(self) -> None:
-        chance = self.random.random()
-        if chance < 0.08:
-            self.feed()
-        elif chance < 0.08 + self._rate:
+        chance = self.random.random() - self._rate
+        if chance < 0:
             self.nemesis()
-        elif chance < 0.28 + self._rate:
+        elif chance < 0.08:
+            self.feed()
+        elif chance < 0.08 + self._network:
             self.land()
-        elif chance < 0.40 + self._rate:
+        elif chance < 0.36:
             self.consume()
-        elif chance < 0.45 + self._rate:
+        elif chance < 0.42:
             self.time_passes()
         else:
             self.work(1 + int(self.random.random() * 5))
@@ -158,10 +159,14 @@ class Schedule:
             return
         places = list(process.producer.sent)
         place = places[int(self.random.random() * len(places))]
-        lost = self.random.random() < self._rate * 0.05
+        if process.stalled and self.random.random() < 0.8:
+            return
+        lost = self.random.random() < 0.01
         if lost:
             self.fault("acknowledgement lost", process.name, place)
         process.producer.land(place, acknowledged=not lost)
+        if process.fenced:
+            self.fault("late write", *place)
         self.tell("landed", process.name, *place)
 
     def land_orphan(self) -> None:
@@ -195,7 +200,7 @@ class Schedule:
         if self.owner.get(run.partition) is not process:
             self.fault("commit refused", process.name, run.partition)
             return
-        if self.random.random() < self._rate:
+        if self.random.random() < 0.1:
             self.fault("commit lost", process.name, run.partition, position)
             return
         self.committed[run.partition] = position
@@ -206,24 +211,32 @@ class Schedule:
         self.broker.now += random.choice((10, 300, 600, 1_100))
         if self._jumps and random.random() < 0.1:
             self._jumps -= 1
-            self.broker.now += random.choice((HOUR, DAY, 7 * DAY, 23 * DAY))
             self.fault("nothing happens for days")
+            self.broker.now = max(self.broker.now, self._some_instant())
         for process in self.processes:
             for run in process.runs.values():
                 run.wake()
         self.hour_goes_on()
 
+    def _some_instant(self) -> int:
+        """Days later; often a second before a count changes."""
+        raw = self.random.choice(self.history.records)
+        days = self.random.choice((1, 7, 7, 30)) * DAY
+        if raw.event is None or self.random.random() < 0.3:
+            return self.broker.now + days
+        return raw.event.occurred_at + days - 1_000
+
     # Faults
 
     def nemesis(self) -> None:
         chance = self.random.random()
-        if chance < 0.25:
+        if chance < 0.22:
             self.crash_any()
         elif chance < 0.40:
             self.stall()
-        elif chance < 0.55:
+        elif chance < 0.50:
             self.wake()
-        elif chance < 0.78:
+        elif chance < 0.68:
             self.rebalance()
         elif chance < 0.93:
             self.hour_begins()
@@ -232,8 +245,15 @@ class Schedule:
         elif self._may_recreate:
             self.recreate()
 
+    def _victim(self) -> Process | None:
+        """Mostly one with writes on their way: that is where faults hurt."""
+        writing = [one for one in self.processes if one.producer.sent and not one.stalled]
+        if writing and self.random.random() < 0.8:
+            return writing[int(self.random.random() * len(writing))]
+        return self._any_process()
+
     def crash_any(self) -> None:
-        process = self._any_process()
+        process = self._victim()
         if process is not None:
             self.crash(process)
 
@@ -254,10 +274,12 @@ class Schedule:
 
     def stall(self) -> None:
         """SIGSTOP: the group goes on without it."""
-        process = self._any_process()
+        process = self._victim()
         if process is not None and not process.stalled:
             self.fault("stall", process.name)
             process.stalled = True
+            if self.random.random() < 0.7:
+                self.rebalance()
 
     def wake(self) -> None:
         """SIGCONT: it works on until it hears that it was fenced."""
@@ -435,12 +457,13 @@ class Schedule:
         an hour passes, and all is compacted."""
         self.tell("healing")
         self._rate = 0.0
-        while self.broker.orphans:
-            self.land_orphan()
-        for process in self.processes:
-            process.stalled = False
+        late = self.random.random() < 0.5
+        if not late:
+            self.all_lands()
         self.rebalance()
         self.drain()
+        if late:
+            self.all_lands()
         for _ in range(2):
             self.broker.now += LOOK
             self.drain()
@@ -451,6 +474,15 @@ class Schedule:
         last = self.epochs[-1]
         for partition in self.partitions:
             last.logs[partition] = list(self.broker.logs[INPUT, partition])
+
+    def all_lands(self) -> None:
+        """The last late writes; who is still stalled wakes up, and finds itself fenced."""
+        while self.broker.orphans:
+            self.land_orphan()
+        for process in [process for process in self.processes if process.stalled]:
+            process.stalled = False
+            process.producer.land_all()
+            self.crash(process)
 
     def drain(self) -> None:
         """Until the log ends where everybody is, twice in a row: ticks follow from records."""
@@ -475,10 +507,12 @@ class Schedule:
 
     def _drain_step(self) -> bool:
         """Whether anything happened."""
-        if not self.owner:
+        if len(self.owner) < len(self.partitions):
             self.rebalance()
         busy = False
         for process in list(self.processes):
+            if process.stalled:
+                continue
             process.producer.land_all()
             for run in list(process.runs.values()):
                 if run.fetched < len(run.log) and not run.arriving:
