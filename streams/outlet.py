@@ -52,6 +52,9 @@ class Outlet(Protocol):
     def gaps(self) -> list[Gap]:
         """Stretches found between our writes since the last call."""
 
+    async def look(self) -> None:
+        """Find what others wrote behind our last write: the next `gaps` has it."""
+
     async def read(self, gap: Gap) -> list[tuple[bytes, bytes]]:
         """(key, value) of the records in a gap."""
 
@@ -60,8 +63,8 @@ class KafkaOutlet:
     """An outlet over aiokafka's producer. Batches are built here: linger is of no use then."""
 
     def __init__(self, producer: Any, partition: int, readers: Any, ends: dict[str, int]) -> None:
-        """`ends`: the end offset of each watched topic when this partition was taken over;
-        `readers`: topic -> LogReader."""
+        """`ends`: of each watched topic, up to where it was looked at when this partition was
+        taken over; `readers`: topic -> Reader of each watched topic."""
         self._producer = producer
         self._partition = partition
         self._readers = readers
@@ -70,6 +73,8 @@ class KafkaOutlet:
         self._sent: list[tuple[str, int, asyncio.Future[Any]]] = []
 
     async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        if not records:
+            return  # The broker refuses an empty batch.
         batch = self._producer.create_batch()
         for record in records:
             if self._append(batch, record) is None:
@@ -95,14 +100,20 @@ class KafkaOutlet:
     async def durable(self) -> None:
         sent, self._sent = self._sent, []
         for topic, count, future in sent:
-            self._note(topic, (await future).offset, count)
+            base = (await future).offset
+            self._note(topic, base, base + count)
 
-    def _note(self, topic: str, base: int, count: int) -> None:
+    async def look(self) -> None:
+        for topic, reader in self._readers.items():
+            end = (await reader.ends([self._partition]))[self._partition]
+            self._note(topic, end, end)
+
+    def _note(self, topic: str, base: int, end: int) -> None:
         """Remember our own offsets: what lies between two of our writes is somebody else's."""
         expected = self._ends.get(topic, base)
         if base > expected:
             self._gaps.append(Gap(topic, expected, base))
-        self._ends[topic] = max(self._ends.get(topic, 0), base + count)
+        self._ends[topic] = max(expected, end)
 
     def end_of(self, topic: str) -> int:
         return self._ends.get(topic, 0)

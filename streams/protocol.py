@@ -8,18 +8,19 @@ ids. The order matters: a durable row says that its outputs are durable too.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from schemas import topics
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.lifecycle import Refused, decode_lifecycle, encode_tick
 from streams.dead_letters import dead_letter
 from streams.outlet import Gap, Incoming, Outgoing, Outlet
 from streams.outputs import Outputs
+from streams.rows import pack, version_of
 from tutor_quality.domain.fold import TutorRows
-from tutor_quality.domain.tutor import NEVER, TutorRow, applied_offset
+from tutor_quality.domain.tutor import NEVER, TutorRow
 from tutor_quality.errors import TutorQualityError
 
 TICKS_AT_ONCE = 5_000
@@ -96,19 +97,26 @@ class ScorePartition:
         outlet: Outlet,
         outputs: Outputs,
         poison: PoisonLimit,
+        outlived: Collection[bytes] = (),
+        unsaid: Collection[bytes] = (),
+        tail: int = -1,
     ) -> None:
+        """`outlived`, `unsaid` and `tail`: see `streams/holdings.py`."""
         self._partition = partition
         self._rows = rows
         self._outlet = outlet
         self._outputs = outputs
         self._poison = PoisonWatch(poison)
-        self._dirty: dict[bytes, TutorRow] = {}
+        self._dirty = {key: rows.row(key) for key in outlived}
+        self._unsaid = unsaid
+        self._tail = tail
         self._unacknowledged: list[Batch] = []
-        self._ticked: dict[bytes, int] = {}
+        self._ticked: dict[bytes, tuple[int, int]] = {}
+        """Key -> the instant due and the offset applied when it was ticked."""
         self._progress: tuple[int, int, bool] | None = None
         self._until = -1
         self.newest = -1
-        """Greatest timestamp among the partition's records."""
+        """Greatest timestamp among the partition's records before `position` that are known."""
         self.position = 0
         """The offset after the last record folded."""
 
@@ -148,6 +156,8 @@ class ScorePartition:
         """Make everything durable in the order of the protocol, then acknowledge."""
         dirty, self._dirty = self._dirty, {}
         batches = self._unacknowledged
+        unsaid, self._unsaid = self._unsaid, ()
+        await self._send_scores({key: self._rows.row(key) for key in unsaid})
         await self._outlet.durable()
         if dirty:
             await self._send_rows(dirty)
@@ -157,19 +167,32 @@ class ScorePartition:
             batch.acknowledge()
         self._unacknowledged = []
 
+    def catch_up(self, position: int) -> None:
+        """To be called when all records of the partition, up to `position`, are folded."""
+        self.position = max(self.position, position)
+        self.newest = max(self.newest, self._tail)
+
+    async def watch(self) -> None:
+        """Look for what others wrote behind our last write. To be called after a flush."""
+        await self._outlet.look()
+        await self._heal()
+
     async def tick(self, now: int) -> None:
-        """Append a tick for each tutor of whom a count changes by `now`, once per change.
+        """Append a tick for each tutor of whom a count changes by `now`.
+
+        Once per change, unless the tutor's next record did not bring the change: the broker's
+        clock, which stamps a tick, may be behind the clock that `now` is from.
 
         Ticks are records like any other: they come back through the log, so time passes for a
         tutor at one place in the log and nowhere else.
         """
-        due = [key for key in self._rows.due(now) if self._ticked.get(key) != self._due(key)]
+        due = [key for key in self._rows.due(now) if self._ticked.get(key) != self._awaited(key)]
         if not due:
             return
         ticks = []
         for key in due[:TICKS_AT_ONCE]:
-            self._ticked[key] = self._due(key)
-            value = encode_tick(key.decode(), self._due(key))
+            self._ticked[key] = self._awaited(key)
+            value = encode_tick(key.decode(), self._rows.row(key).due)
             ticks.append(Outgoing(key, value, timestamp=now))
         await self._outlet.send(topics.LIFECYCLE.name, ticks)
         await self._outlet.durable()
@@ -179,7 +202,7 @@ class ScorePartition:
 
         To be called when nothing is unacknowledged, so that the scores are durable.
         """
-        self._ticked = {k: due for k, due in self._ticked.items() if due >= self._due(k)}
+        self._ticked = {k: seen for k, seen in self._ticked.items() if seen == self._awaited(k)}
         self._rows.due(now)
         self._until = max(self._until, min(now, self._rows.next_due() - 1))
         progress = (self.position, self._until, live)
@@ -201,8 +224,9 @@ class ScorePartition:
         await self._outlet.send(topics.PROGRESS.name, [Outgoing(key, value)])
         await self._outlet.durable()
 
-    def _due(self, key: bytes) -> int:
-        return self._rows.row(key).due
+    def _awaited(self, key: bytes) -> tuple[int, int]:
+        row = self._rows.row(key)
+        return row.due, row.applied
 
     async def _send_scores(self, rows: dict[bytes, TutorRow]) -> None:
         await self._outlet.send(topics.SCORE.name, self._outputs.scores(rows))
@@ -210,7 +234,7 @@ class ScorePartition:
     async def _send_rows(self, rows: dict[bytes, TutorRow]) -> None:
         await self._outlet.send(
             topics.SCORE_CHANGELOG.name,
-            [Outgoing(key, row.encode()) for key, row in rows.items()],
+            [Outgoing(key, pack(row, self._outputs.generation)) for key, row in rows.items()],
         )
 
     async def _send_dead_letters(
@@ -235,17 +259,27 @@ class ScorePartition:
             await self._outlet.durable()
 
     async def _heal_gap(self, gap: Gap) -> None:
-        found = await self._outlet.read(gap)
-        ours = {key: self._rows.row(key) for key, _ in found if key in self._rows}
+        if gap.topic == topics.PROGRESS.name:
+            self._progress = None  # The next report is written, whatever it says.
+            return
+        version = version_of if gap.topic == topics.SCORE_CHANGELOG.name else _version_of_score
+        # Of a key written several times the last record counts.
+        found = {key: version(value) for key, value in await self._outlet.read(gap)}
+        ours = {key: self._rows.row(key) for key in found if key in self._rows}
+        newer = {
+            key: row
+            for key, row in ours.items()
+            if (self._outputs.generation, row.applied) > found[key]
+        }
         if gap.topic == topics.SCORE_CHANGELOG.name:
-            older = {k for k, value in found if k in ours and _is_older(value, ours[k])}
-            await self._send_rows({key: ours[key] for key in older})
-        elif ours:
-            await self._send_scores(ours)
+            await self._send_rows(newer)
+        else:
+            await self._send_scores(newer)
 
 
-def _is_older(value: bytes, row: TutorRow) -> bool:
-    return applied_offset(value) < row.applied
+def _version_of_score(value: bytes) -> tuple[int, int]:
+    score = decode("tutor_score", value)
+    return score["generation"], score["version"]
 
 
 def partition_time(newest: int, now: int, *, live: bool, idle: bool) -> int:

@@ -49,17 +49,21 @@ class TutorRows:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._rows)
 
-    def load(self, key: bytes, value: bytes) -> None:
-        """Take a row from the changelog, unless the one at hand has applied more.
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._rows
+
+    def load(self, key: bytes, value: bytes) -> bool:
+        """Take a row from the changelog; False when the one at hand has applied more.
 
         A zombie's late write may stand behind a newer row, so the order in the changelog
         decides nothing; the applied offset does.
         """
         known = self._rows.get(key)
         if known is not None and _applied(known) >= applied_offset(value):
-            return
+            return _applied(known) == applied_offset(value)
         self._rows[key] = value
         self._next_due = min(self._next_due, due_instant(value))
+        return True
 
     def row(self, key: bytes) -> TutorRow:
         """The tutor's row, a new one for a new tutor."""
@@ -73,6 +77,10 @@ class TutorRows:
     def applied(self) -> int:
         """The greatest offset that any row has applied; -1 when there are none."""
         return max(map(_applied, self._rows.values()), default=-1)
+
+    def applied_after(self, offset: int) -> list[bytes]:
+        """Keys of the rows that have applied a later record."""
+        return [key for key, row in self._rows.items() if _applied(row) > offset]
 
     def clock(self) -> int:
         """The greatest clock of any row; -1 when there are none."""

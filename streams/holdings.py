@@ -1,0 +1,160 @@
+"""What a worker holds of its partitions: the rows, restored from the changelog. No Faust and no
+Kafka in here, so that the simulation drives the same code."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from schemas import topics
+from schemas.codec import decode
+from streams.rows import generation_of
+from tutor_quality.domain.fold import TutorRows
+from tutor_quality.errors import ConfigurationError, LogRewound
+
+CHANGELOG = topics.SCORE_CHANGELOG.name
+WATCHED = (CHANGELOG, topics.SCORE.name, topics.PROGRESS.name)
+"""Compacted topics where a zombie's late write could outlive ours."""
+
+
+class Reader(Protocol):
+    """Reads stretches of partitions of one topic."""
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The end offset of each partition."""
+
+    async def read(
+        self,
+        stretches: Mapping[int, tuple[int, int | None]],
+        take: Callable[[int, list[Any]], None],
+    ) -> dict[int, int]:
+        """Hand over the records of {partition: (from, to)}; to None = the end as of now."""
+
+
+@dataclass(slots=True)
+class Holding:
+    """One partition."""
+
+    rows: TutorRows
+    position: int = 0
+    """How far the changelog was read."""
+    outlived: set[bytes] = field(default_factory=set)
+    """Keys whose last row in the changelog is not the one that applied most: compaction would
+    keep the wrong one, so ours has to be written again."""
+    unsaid: list[bytes] = field(default_factory=list)
+    """Keys whose score may not be the last one in its topic."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """Of each watched topic: what is below is right, but for `outlived` and `unsaid`."""
+    tail: int = -1
+    """The partition's time once everything in its log is folded; -1 = nothing was recorded."""
+
+
+class Holdings:
+    """All partitions of this worker."""
+
+    def __init__(
+        self,
+        new_rows: Callable[[int], TutorRows],
+        generation: int,
+        source: Reader,
+        readers: Mapping[str, Reader],
+    ) -> None:
+        """`new_rows` makes the empty rows of a partition; `source` reads the input topic,
+        `readers` the watched ones."""
+        self._new_rows = new_rows
+        self._generation = generation
+        self._source = source
+        self._readers = readers
+        self._held: dict[int, Holding] = {}
+
+    def __getitem__(self, partition: int) -> Holding:
+        return self._held[partition]
+
+    def rows_held(self) -> int:
+        return sum(len(holding.rows) for holding in self._held.values())
+
+    def drop(self, partition: int) -> None:
+        """Forget rows of which something may not be durable."""
+        self._held.pop(partition, None)
+
+    async def restore(self, partitions: set[int]) -> None:
+        """Make the rows of exactly these partitions ready.
+
+        Rows of a partition that others have now are dropped; of one kept, the tail is read.
+        Raises LogRewound when rows have applied what the input topic does not hold any more.
+        """
+        for partition in set(self._held) - partitions:
+            del self._held[partition]
+        if not partitions:
+            return
+        for partition in partitions - set(self._held):
+            self._held[partition] = Holding(self._new_rows(partition))
+        stretches = {p: (self._held[p].position, None) for p in partitions}
+        reached = await self._readers[CHANGELOG].read(stretches, self._load)
+        for partition, end in reached.items():
+            self._held[partition].position = end
+            self._held[partition].ends = {CHANGELOG: end}
+        await self._find_ends(partitions)
+        await self._look_at_source(partitions)
+
+    def _load(self, partition: int, records: list[Any]) -> None:
+        holding = self._held[partition]
+        for record in records:
+            if self._is_ours(record.value) and holding.rows.load(record.key, record.value):
+                holding.outlived.discard(record.key)
+            elif record.key in holding.rows:
+                holding.outlived.add(record.key)
+
+    def _is_ours(self, row: bytes) -> bool:
+        """Whether it is of this generation; rows of older ones speak of another log."""
+        generation = generation_of(row)
+        if generation > self._generation:
+            raise ConfigurationError(
+                f"a row is of generation {generation}, but TQ_TOPIC_GENERATION is "
+                f"{self._generation}: it can only be raised"
+            )
+        return generation == self._generation
+
+    async def _find_ends(self, partitions: set[int]) -> None:
+        """Scores of rows that applied no more than the last progress says are right below its
+        score offset, whoever wrote it; all others get looked at or said again."""
+        scores, progress = topics.SCORE.name, topics.PROGRESS.name
+        scored = await self._readers[scores].ends(partitions)
+        reported = await self._readers[progress].ends(partitions)
+        said: dict[int, tuple[int, int]] = {}
+
+        def take(partition: int, records: list[Any]) -> None:
+            for record in records:
+                last = decode("partition_progress", record.value)
+                if last["generation"] == self._generation:
+                    said[partition] = last["applied_offset"], last["score_offset"]
+
+        await self._readers[progress].read(_last_ones(reported), take)
+        for partition in partitions:
+            applied, seen = said.get(partition, (-1, 0))
+            holding = self._held[partition]
+            holding.unsaid = holding.rows.applied_after(applied)
+            holding.ends[scores] = min(seen, scored[partition])
+            holding.ends[progress] = reported[partition]
+
+    async def _look_at_source(self, partitions: set[int]) -> None:
+        ends = await self._source.ends(partitions)
+        for partition, end in ends.items():
+            holding = self._held[partition]
+            applied = holding.rows.applied()
+            if applied >= end:
+                raise LogRewound(
+                    f"{topics.LIFECYCLE.name} partition {partition} ends at {end}, but rows have "
+                    f"applied {applied}: the topic was re-created. Raise TQ_TOPIC_GENERATION by "
+                    "one to begin anew."
+                )
+            holding.tail = holding.rows.clock()
+        await self._source.read(_last_ones(ends), self._see_tail)
+
+    def _see_tail(self, partition: int, records: list[Any]) -> None:
+        holding = self._held[partition]
+        holding.tail = max(holding.tail, *(record.timestamp for record in records))
+
+
+def _last_ones(ends: Mapping[int, int]) -> dict[int, tuple[int, int | None]]:
+    """The stretch of the last record of each partition that has any."""
+    return {partition: (end - 1, end) for partition, end in ends.items() if end > 0}

@@ -1,0 +1,1 @@
+"""Long proofs by fault injection: see docs/campaigns.md."""

@@ -1,0 +1,224 @@
+"""Mistakes planted into the production code, to prove that the simulation would see them.
+
+Each is an edit of the source of one function. The text that it replaces must be there exactly once,
+so that a mistake cannot silently stop being one when the code changes.
+"""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from streams import outputs
+from streams.holdings import Holdings
+from streams.outlet import KafkaOutlet
+from streams.protocol import ScorePartition
+from streams.score_worker import ScoreWorker
+from tutor_quality.domain.fold import TutorRows
+from tutor_quality.domain.tutor import TutorRow
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """`owner` is the class, or the module that uses the function."""
+
+    name: str
+    owner: Any
+    function: str
+    right: str
+    wrong: str
+
+
+MISTAKES = (
+    Mistake(
+        "changelog-before-outputs",
+        ScorePartition,
+        "flush",
+        "    await self._outlet.durable()\n    if dirty:",
+        "    if dirty:",
+    ),
+    Mistake("no-applied-offset", TutorRows, "fold", "offset <= row.applied", "False"),
+    Mistake(
+        "redelivery-counts-the-last-twice",
+        TutorRows,
+        "fold",
+        "offset <= row.applied",
+        "offset < row.applied",
+    ),
+    Mistake(
+        "recovery-takes-the-last-row",
+        TutorRows,
+        "load",
+        "_applied(known) >= applied_offset(value)",
+        "False",
+    ),
+    Mistake(
+        "acknowledged-before-durable",
+        ScorePartition,
+        "process",
+        "self._unacknowledged.append(batch)",
+        "batch.acknowledge()",
+    ),
+    Mistake(
+        "dead-letter-acknowledged-before-durable",
+        ScorePartition,
+        "process",
+        "self._unacknowledged.append(batch)",
+        "(batch.acknowledge() if decoded.refused else self._unacknowledged.append(batch))",
+    ),
+    Mistake(
+        "tick-not-logged",
+        ScorePartition,
+        "tick",
+        "await self._outlet.send(topics.LIFECYCLE.name, ticks)",
+        "[self._rows.row(key).advance(now, self._outputs._rule, self._rows.row(key).applied, [])"
+        " for key in due]",
+    ),
+    Mistake(
+        "gap-watch-off",
+        KafkaOutlet,
+        "gaps",
+        "[gap for gap in gaps if gap.topic in self._readers]",
+        "[]",
+    ),
+    Mistake(
+        "nobody-looks-behind-the-last-write",
+        ScorePartition,
+        "watch",
+        "await self._outlet.look()",
+        "pass",
+    ),
+    Mistake(
+        "stale-last-row-left-at-recovery",
+        Holdings,
+        "_load",
+        "holding.outlived.add(record.key)",
+        "pass",
+    ),
+    Mistake(
+        "stale-last-score-left-at-recovery",
+        Holdings,
+        "_find_ends",
+        "holding.ends[scores] = min(seen, scored[partition])",
+        "holding.ends[scores] = scored[partition]",
+    ),
+    Mistake(
+        "expiry-judged-at-the-time-of-the-tick",
+        TutorRow,
+        "advance",
+        "while self.due <= instant:\n        self._pass(self.due,",
+        "if self.due <= instant:\n        self._pass(instant,",
+    ),
+    Mistake(
+        "transitions-judged-per-batch",
+        TutorRows,
+        "fold",
+        "folded.transitions.extend((key, change) for change in changes)",
+        "folded.transitions[:] = [one for one in folded.transitions if one[0] != key]"
+        " + [(key, changes[-1])]",
+    ),
+    Mistake(
+        "rows-kept-after-an-unclean-revocation",
+        ScorePartition,
+        "clean",
+        "not self._unacknowledged",
+        "True",
+    ),
+    Mistake(
+        "correction-ignores-the-event-id",
+        TutorRow,
+        "close",
+        ">= (occurred_at, event_id)",
+        ">= (occurred_at, b'')",
+    ),
+    Mistake(
+        "window-closed-at-both-ends",
+        TutorRow,
+        "_count",
+        "occurred_at > self.clock - ",
+        "occurred_at >= self.clock - ",
+    ),
+    Mistake(
+        "progress-before-durable",
+        ScoreWorker,
+        "process",
+        "await self._core.process(batch)",
+        "await self._core.process(batch)\n"
+        "    await self._core.report(self._core.newest, live=self._live)",
+    ),
+    Mistake(
+        "time-of-the-logs-tail-claimed-too-early",
+        ScorePartition,
+        "__init__",
+        "self.newest = -1",
+        "self.newest = tail",
+    ),
+    Mistake(
+        "version-not-monotonic",
+        outputs,
+        "encode_score",
+        "_long(row.applied)",
+        "_long(row.transitions)",
+    ),
+    Mistake(
+        "rows-of-an-older-generation-taken",
+        Holdings,
+        "_is_ours",
+        "return generation == self._generation",
+        "return True",
+    ),
+    Mistake(
+        "re-created-topic-not-noticed",
+        Holdings,
+        "_look_at_source",
+        "applied >= end",
+        "False",
+    ),
+    Mistake(
+        "one-tick-must-do",
+        ScorePartition,
+        "_awaited",
+        "return row.due, row.applied",
+        "return row.due, 0",
+    ),
+    Mistake(
+        "records-on-their-way-forgotten",
+        ScoreWorker,
+        "_may_be_on_its_way",
+        "return position not in (seen, self._core.position)",
+        "return False",
+    ),
+)
+
+
+@contextmanager
+def planted(mistake: Mistake) -> Iterator[None]:
+    """The production code with this mistake in it."""
+    original = inspect.getattr_static(mistake.owner, mistake.function)
+    setattr(mistake.owner, mistake.function, _edited(original, mistake))
+    try:
+        yield
+    finally:
+        setattr(mistake.owner, mistake.function, original)
+
+
+def _edited(original: Any, mistake: Mistake) -> Any:
+    if isinstance(original, property):
+        assert original.fget is not None
+        return property(_rewritten(original.fget, mistake))
+    return _rewritten(original, mistake)
+
+
+def _rewritten(function: Callable[..., Any], mistake: Mistake) -> Callable[..., Any]:
+    source = textwrap.dedent(inspect.getsource(function)).removeprefix("@property\n")
+    if source.count(mistake.right) != 1:
+        raise ValueError(f"{mistake.name}: {mistake.function} does not say {mistake.right!r} once")
+    names: dict[str, Any] = {}
+    module = sys.modules[function.__module__]
+    code = compile(source.replace(mistake.right, mistake.wrong), f"<{mistake.name}>", "exec")
+    exec(code, vars(module), names)  # noqa: S102  # our own source with our own edit
+    made: Callable[..., Any] = names[function.__name__]
+    return made

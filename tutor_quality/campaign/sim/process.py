@@ -1,0 +1,276 @@
+"""A simulated worker process: what Faust, aiokafka and `streams/partitions.py` do around the
+production code, one step at a time."""
+
+from collections import defaultdict, deque
+from collections.abc import Coroutine
+from functools import partial
+from random import Random
+
+from streams.holdings import WATCHED, Holdings
+from streams.outlet import KafkaOutlet
+from streams.outputs import Outputs
+from streams.protocol import PoisonLimit, ScorePartition
+from streams.score_worker import ScoreWorker
+from tutor_quality.campaign.oracle import THRESHOLD
+from tutor_quality.campaign.sim.broker import INPUT, Broker, Producer, Reader, Stored, Token
+from tutor_quality.domain.columns import LifecycleColumns
+from tutor_quality.domain.fold import Folded, TutorRows
+from tutor_quality.domain.risk import RiskRule
+from tutor_quality.domain.tutor import Fate
+
+RULE = RiskRule()
+
+
+class Delivery:
+    """A record batch, and whether it was acknowledged."""
+
+    __slots__ = ("acknowledged", "records")
+
+    def __init__(self, records: list[Stored]) -> None:
+        self.records = records
+        self.acknowledged = False
+
+    def acknowledge(self) -> None:
+        self.acknowledged = True
+
+
+class Steps:
+    """A coroutine driven by hand."""
+
+    __slots__ = ("_coroutine", "_waits_for", "done")
+
+    def __init__(self, coroutine: Coroutine[Token, None, None]) -> None:
+        self._coroutine = coroutine
+        self._waits_for: Token | None = None
+        self.done = False
+
+    @property
+    def runnable(self) -> bool:
+        return not self.done and (self._waits_for is None or self._waits_for.done)
+
+    def step(self) -> None:
+        """To the next effect; what it raises is the caller's to handle."""
+        try:
+            self._waits_for = self._coroutine.send(None)
+        except StopIteration:
+            self.done = True
+
+    def cancel(self) -> None:
+        self.done = True
+        self._coroutine.close()
+
+
+class Park(Token):
+    """Where a partition waits for records or for its timer."""
+
+
+class Clock:
+    def __init__(self, broker: Broker, skew: int) -> None:
+        self._broker = broker
+        self._skew = skew
+
+    def now_ms(self) -> int:
+        return self._broker.now + self._skew
+
+
+class PartitionRun:
+    """One partition at one process; stands for the consumer's part of it and for PartitionTask."""
+
+    def __init__(
+        self, process: "Process", partition: int, position: int, core: ScorePartition
+    ) -> None:
+        self._process = process
+        self._random = process.random
+        self.partition = partition
+        self.log = process.broker.logs[INPUT, partition]
+        self.fetched = position
+        self.arriving: deque[Delivery] = deque()
+        self.queue: deque[Delivery] = deque()
+        self.delivered: deque[Delivery] = deque()
+        self.worker = ScoreWorker(partition, core, self, process.clock, process.config.time)
+        self.idles = 0
+        """Completed ones since the run began."""
+        self.park: Park | None = None
+        self.stopped = False
+        self.task = Steps(self._run())
+
+    # What ScoreWorker asks the consumer
+
+    async def position(self, partition: int) -> int:
+        return self.fetched
+
+    def highwater(self, partition: int) -> int:
+        return len(self.log)
+
+    # Records on their way
+
+    def fetch(self) -> None:
+        count = 1 + int(self._random.random() * self._process.config.fetch)
+        records = self.log[self.fetched : self.fetched + count]
+        if records:
+            self.fetched = records[-1].offset + 1
+            self.arriving.append(Delivery(records))
+
+    def deliver(self) -> None:
+        batch = self.arriving.popleft()
+        self.delivered.append(batch)
+        self.queue.append(batch)
+        self.wake()
+
+    def wake(self) -> None:
+        if self.park is not None:
+            self.park.done = True
+
+    def committable(self) -> int | None:
+        """The end of the longest acknowledged prefix; None = nothing new."""
+        position = None
+        while self.delivered and self.delivered[0].acknowledged:
+            position = self.delivered.popleft().records[-1].offset + 1
+        return position
+
+    @property
+    def quiet(self) -> bool:
+        """Everything that was recorded is folded, durable and acknowledged."""
+        return (
+            self.park is not None
+            and not self.park.done
+            and self.fetched == len(self.log)
+            and not self.arriving
+        )
+
+    async def _run(self) -> None:
+        while True:
+            if self.queue:
+                await self.worker.process(self.queue.popleft())
+                if self._random.random() < self._process.config.hold_back:
+                    continue
+            await self.worker.flush()
+            if not self.queue:
+                await self.worker.idle()
+                self.idles += 1
+                await self._wait()
+
+    async def _wait(self) -> None:
+        # What was fetched before one call of idle is there before the next.
+        while self.arriving and not self.queue:
+            self.deliver()
+        if not self.queue:
+            self.park = Park()
+            await self.park
+            self.park = None
+
+
+class Config:
+    """What all processes of a schedule share."""
+
+    def __init__(self, random: Random, *, live: bool) -> None:
+        self.time = random.choice(("wall", "auto")) if live else random.choice(("log", "auto"))
+        self.live = live
+        self.hold_back = random.choice((0.0, 0.3, 0.7))
+        self.fetch = random.choice((1, 3, 6, 12))
+        self.generation = 1
+        self.poison = random.choice((PoisonLimit(run=4, ratio=1.0), NO_LIMIT, NO_LIMIT))
+
+
+NO_LIMIT = PoisonLimit(ratio=1.0, run=1 << 30)
+
+
+class Ledger:
+    """What became of each record: (generation, partition, offset) -> its fates."""
+
+    def __init__(self) -> None:
+        self.fates: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
+
+    def rows(self, generation: int, partition: int) -> TutorRows:
+        return LedgerRows(self, generation, partition)
+
+
+class LedgerRows(TutorRows):
+    """Writes down the fates of what is folded."""
+
+    def __init__(self, ledger: Ledger, generation: int, partition: int) -> None:
+        super().__init__(RULE)
+        self._ledger = ledger
+        self._place = generation, partition
+
+    def fold(self, columns: LifecycleColumns) -> Folded:
+        folded = super().fold(columns)
+        for offset, fate in zip(columns.offset.tolist(), folded.fates, strict=True):
+            if fate != Fate.SKIPPED:
+                self._ledger.fates[*self._place, offset].add(fate)
+        return folded
+
+
+class Process:
+    """One incarnation of a worker."""
+
+    def __init__(
+        self, name: str, broker: Broker, config: Config, ledger: Ledger, random: Random
+    ) -> None:
+        self.name = name
+        self.broker = broker
+        self.config = config
+        self.random = random
+        self.clock = Clock(broker, random.choice((0, 0, -2_000, 2_000)) if config.live else 0)
+        self.generation = config.generation
+        self.producer = Producer(broker, random)
+        self._readers = {topic: Reader(broker, topic) for topic in WATCHED}
+        self.holdings = Holdings(
+            partial(ledger.rows, self.generation),
+            self.generation,
+            Reader(broker, INPUT),
+            self._readers,
+        )
+        self.runs: dict[int, PartitionRun] = {}
+        self.restoring: Steps | None = None
+        self.stalled = False
+        self.fenced = False
+        """The group took its partitions away, and it does not know yet."""
+
+    def restore(self, committed: dict[int, int]) -> None:
+        """Begin to take over exactly these partitions, from their committed offsets."""
+        self.fenced = False
+        self.restoring = Steps(self._restore(committed))
+
+    async def _restore(self, committed: dict[int, int]) -> None:
+        await self.holdings.restore(set(committed))
+        for partition, position in committed.items():
+            self.runs[partition] = PartitionRun(self, partition, position, self._core(partition))
+
+    def _core(self, partition: int) -> ScorePartition:
+        held = self.holdings[partition]
+        outlet = KafkaOutlet(self.producer, partition, self._readers, held.ends)
+        outputs = Outputs(RULE, self.generation, partition, THRESHOLD)
+        return ScorePartition(
+            partition,
+            held.rows,
+            outlet,
+            outputs,
+            self.config.poison,
+            outlived=held.outlived,
+            unsaid=held.unsaid,
+            tail=held.tail,
+        )
+
+    def close(self) -> int:
+        """Give up all partitions; returns how many were not clean."""
+        unclean = 0
+        if self.restoring is not None:
+            self.restoring.cancel()
+            self.restoring = None
+        for partition, run in self.runs.items():
+            clean = run.worker.clean and not run.queue
+            run.task.cancel()
+            if not clean:
+                # As ScoreStage does.
+                self.holdings.drop(partition)
+                unclean += 1
+        self.runs.clear()
+        return unclean
+
+    def tasks(self) -> list[Steps]:
+        if self.stalled:
+            return []
+        if self.restoring is not None:
+            return [self.restoring] if self.restoring.runnable else []
+        return [run.task for run in self.runs.values() if run.task.runnable]
