@@ -53,7 +53,7 @@ def create_app(
 ) -> FastAPI:
     """Raises ConfigurationError when a secret or an address is missing.
 
-    `dashboard_folder` None = the built pages beside this package, if there are any.
+    `dashboard_folder` None = the built pages beside this package.
     """
     services = _services(settings, clock or SystemClock())
 

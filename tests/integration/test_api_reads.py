@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from api import responses
+from api.times import instant
 from tests.support.api import (
     AS_OF,
     NOW,
@@ -333,7 +334,8 @@ async def test_the_overview_sums_counts_instead_of_averaging_rates(api: Api) -> 
 
 
 async def test_the_pipeline_says_lag_in_seconds_only_while_live(api: Api) -> None:
-    await progress(api.database)
+    two_seconds_ago = instant(api.clock.now_ms() - 2_000)
+    await progress(api.database, applied_until=two_seconds_ago)
     await progress(api.database, 1, live=False, applied_until=NOW - timedelta(days=900))
     await insert(
         api.database,
