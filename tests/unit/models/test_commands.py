@@ -64,9 +64,7 @@ def files(history: list[SessionEvent], tmp_path_factory: pytest.TempPathFactory)
 
 
 def _row(booked: SessionEvent, ending: SessionEvent | None) -> tuple[object, ...]:
-    outcome = (
-        "" if ending is None else " ".join(filter(None, (ending.event_type, ending.initiator)))
-    )
+    said = () if ending is None else (ending.event_type, ending.initiator)
     return (
         booked.session_id,
         booked.tutor_id,
