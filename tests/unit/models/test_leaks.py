@@ -24,7 +24,7 @@ PLANTS: dict[str, Plant] = {
     "the label itself": lambda y, rng: y,
     "the label turned round": lambda y, rng: 1 - y,
     "the label with one error in a hundred": _noisy(0.01),
-    "the label with one error in twenty": _noisy(0.05),
+    "the label with one error in fifty": _noisy(0.02),
     "a number that is greater for bad endings": lambda y, rng: y * 2 + rng.random(len(y)),
     "a duration stored only for held lessons": lambda y, rng: np.where(y == 1, np.nan, 60),
     "the same, with 60 in the gaps": lambda y, rng: np.where(
