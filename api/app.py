@@ -31,6 +31,7 @@ from api.routes import (
     tutors,
 )
 from api.services import Services
+from api.totals import Totals
 from tutor_quality.clock import Clock, SystemClock
 from tutor_quality.errors import ConfigurationError
 from tutor_quality.settings import Settings
@@ -53,7 +54,7 @@ def create_app(
 ) -> FastAPI:
     """Raises ConfigurationError when a secret or an address is missing.
 
-    `dashboard_folder` None = the built pages beside this package, if there are any.
+    `dashboard_folder` None = the built pages beside this package.
     """
     services = _services(settings, clock or SystemClock())
 
@@ -98,6 +99,7 @@ def _services(settings: Settings, clock: Clock) -> Services:
         limits=limits,
         bookkeeper=bookkeeper,
         live=Live(database, metrics),
+        totals=Totals(),
         metrics=metrics,
         risk_threshold=settings.risk_threshold,
     )

@@ -77,6 +77,7 @@ async def create(
         now,
         expires_at,
     )
+    await _note(connection, "keys create", key_id, now)
     return key
 
 
@@ -99,6 +100,7 @@ async def revoke(connection: Connection, key_id: str, now: datetime) -> None:
     )
     if found is None:
         raise NotFound(f"there is no key {key_id!r}; `tq keys ls` lists them")
+    await _note(connection, "keys revoke", key_id, now)
 
 
 async def rotate(
@@ -110,7 +112,19 @@ async def rotate(
         raise NotFound(f"there is no live key {key_id!r}; `tq keys ls` lists them")
     until = min(old_until, old.expires_at) if old.expires_at else old_until
     await connection.execute("UPDATE api_keys SET expires_at = $2 WHERE key_id = $1", key_id, until)
+    await _note(connection, "keys rotate", key_id, now)
     return await create(connection, pepper, old.name, sorted(old.scopes), now)
+
+
+async def _note(connection: Connection, action: str, key_id: str, now: datetime) -> None:
+    """A row of the audit log: who can reach the database is the operator."""
+    await connection.execute(
+        "INSERT INTO audit_log (at, principal, action, target, outcome, status)"
+        " VALUES ($1, 'operator', $2, $3, 'done', 200)",
+        now,
+        action,
+        key_id,
+    )
 
 
 def _stored(row: Connection) -> StoredKey:

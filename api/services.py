@@ -15,7 +15,9 @@ from api.limits import Limits
 from api.live import Live
 from api.metrics import Metrics
 from api.repeats import Repeats
+from api.totals import Totals
 from tutor_quality.clock import Clock
+from tutor_quality.storage.queries import TutorFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Services:
     limits: Limits
     bookkeeper: Bookkeeper
     live: Live
+    totals: Totals[TutorFilter]
     metrics: Metrics
     risk_threshold: float
     """A fraction."""

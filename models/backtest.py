@@ -25,7 +25,6 @@ class Prediction:
     slot: Slot
     as_of: int
     probability: float
-    vector: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def backtest(
     probabilities, recalibrator = _predicted(model, rows)
     labels = [None if row.slot.ending is None else row.slot.ending.label for row in rows]
     predictions = [
-        Prediction(row.tutor_id, row.slot, row.as_of, float(p), row.vector)
+        Prediction(row.tutor_id, row.slot, row.as_of, float(p))
         for row, p, label in zip(rows, probabilities, labels, strict=True)
         if label in (Label.BAD, Label.GOOD)
     ]

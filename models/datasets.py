@@ -1,5 +1,6 @@
 """A history as rows to learn from: what was known of each slot, and how it ended."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,8 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from tutor_quality.domain.sessions import EventType, SessionEvent
-from tutor_quality.features import ContextColumn, FeatureSpec, Label, LabelRule, Row
-from tutor_quality.features.replay import replay
+from tutor_quality.features import ContextColumn, FeatureSpec, Label, LabelRule, Slot, replay
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -104,44 +104,56 @@ def base_rate(events: Iterable[SessionEvent], rule: LabelRule) -> float:
     return min(max(bad / (bad + good), 0.001), 0.999) if bad + good else 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    tutor_id: str
+    slot: Slot
+    as_of: int
+
+    @property
+    def label(self) -> Label | None:
+        return None if self.slot.ending is None else self.slot.ending.label
+
+
 def dataset(events: Sequence[SessionEvent], spec: FeatureSpec) -> tuple[Dataset, Left]:
-    """Rows at creation and at the lead-time marks of every slot; events as by `in_order`."""
-    rows = list(replay(events, spec))
-    return mature(rows, spec, until=max((event.occurred_at for event in events), default=0))
+    """Rows at creation and at the lead-time marks of every slot; events as by `in_order`.
 
-
-def mature(rows: Sequence[Row], spec: FeatureSpec, until: int) -> tuple[Dataset, Left]:
-    """The rows of slots that started by `until` and whose label is known.
-
-    Slots that are still to come are left out even when they ended early: bad endings are known
-    earlier than good ones, so taking them in would overstate the bad.
+    Slots that are still to come when the history ends are left out even when they ended early:
+    bad endings are known earlier than good ones, so taking them in would overstate the bad.
     """
-    started = [row for row in rows if row.slot.start <= until]
-    resolved = [row for row in started if row.slot.ending is not None]
-    usable = [row for row in resolved if _label(row) is not Label.CENSORED]
+    looks: list[_Look] = []
+    values = array("f")  # A list of lists of floats would need seven times the memory.
+    for row in replay(events, spec):
+        looks.append(_Look(row.tutor_id, row.slot, row.as_of))
+        values.extend(row.vector)
+    x = np.frombuffer(values, dtype=np.float32).reshape(len(looks), len(spec.features))
+    until = max((event.occurred_at for event in events), default=0)
+    started = np.array([look.slot.start <= until for look in looks], dtype=np.bool_)
+    labels = [look.label for look in looks]
     left = Left(
-        censored=len(resolved) - len(usable),
-        unresolved=len(started) - len(resolved),
-        immature=len(rows) - len(started),
+        censored=_count(started, labels, Label.CENSORED),
+        unresolved=_count(started, labels, None),
+        immature=len(looks) - int(started.sum()),
     )
-    return _columns(usable, len(spec.features)), left
+    known = np.array([label in (Label.BAD, Label.GOOD) for label in labels], dtype=np.bool_)
+    usable = np.flatnonzero(started & known)
+    return _columns(x[usable], [looks[number] for number in usable]), left
 
 
-def _label(row: Row) -> Label:
-    assert row.slot.ending is not None
-    return row.slot.ending.label
+def _count(started: NDArray[np.bool_], labels: Sequence[Label | None], label: Label | None) -> int:
+    return sum(found is label for found, there in zip(labels, started, strict=True) if there)
 
 
-def _columns(rows: Sequence[Row], width: int) -> Dataset:
+def _columns(x: NDArray[np.float32], looks: Sequence[_Look]) -> Dataset:
     tutors: dict[str, int] = {}
     return Dataset(
-        x=np.array([row.vector for row in rows], dtype=np.float32).reshape(len(rows), width),
-        y=np.array([_label(row) is Label.BAD for row in rows], dtype=np.int8),
-        as_of=np.array([row.as_of for row in rows], dtype=np.int64),
-        start=np.array([row.slot.start for row in rows], dtype=np.int64),
-        known=np.array([row.slot.ending and row.slot.ending.at for row in rows], dtype=np.int64),
+        x=x,
+        y=np.array([look.label is Label.BAD for look in looks], dtype=np.int8),
+        as_of=np.array([look.as_of for look in looks], dtype=np.int64),
+        start=np.array([look.slot.start for look in looks], dtype=np.int64),
+        known=np.array([look.slot.ending and look.slot.ending.at for look in looks], np.int64),
         tutor=np.array(
-            [tutors.setdefault(row.tutor_id, len(tutors)) for row in rows], dtype=np.int64
+            [tutors.setdefault(look.tutor_id, len(tutors)) for look in looks], dtype=np.int64
         ),
     )
 

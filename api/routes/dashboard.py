@@ -10,7 +10,8 @@ from api.access import ScopedRoute, public
 from api.errors import Problem
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-RESERVED = ("api/", "livez", "readyz", "metrics", "login", "docs")
+RESERVED = frozenset({"api", "docs"})
+"""First steps of paths that are no pages."""
 NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Tutor Quality</title>
 <h1>The dashboard is not built</h1>
@@ -19,25 +20,25 @@ NOT_BUILT = """<!doctype html>
 """
 
 
-def folder() -> Path | None:
-    """Where the built pages are: beside this package in a wheel or checkout; None = not built."""
-    places = (
-        Path(__file__).parents[1] / "dashboard_dist",
-        Path(__file__).parents[2] / "dashboard" / "dist",
-    )
-    return next((place for place in places if (place / "index.html").is_file()), None)
+PACKAGED = Path(__file__).parents[1] / "dashboard_dist"
+CHECKOUT = Path(__file__).parents[2] / "dashboard" / "dist"
 
 
-def router_for(dist: Path | None) -> APIRouter:
-    """Serves `dist`; every path that is no file is a page of the dashboard."""
+def folder() -> Path:
+    """Where the built pages are, or will be: in the package, else in the checkout."""
+    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+
+
+def router_for(dist: Path) -> APIRouter:
+    """Serves `dist`, also once it is built; every path that is no file is a page."""
     router = APIRouter(route_class=ScopedRoute)
 
     @router.get("/{path:path}", include_in_schema=False)
     @public
     async def page(request: Request, path: str) -> Response:
-        if path.startswith(RESERVED):
+        if path.split("/", 1)[0] in RESERVED:
             raise Problem(404, "There is nothing at this address.")
-        if dist is None:
+        if not (dist / "index.html").is_file():
             return HTMLResponse(NOT_BUILT)
         file = _file(dist, path)
         if file is None and path.startswith("assets/"):

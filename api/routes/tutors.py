@@ -100,7 +100,11 @@ async def list_tutors(
             return answers.not_modified(version)
         size = limit or DEFAULT_LIMIT
         rows = await listing.rows(connection, after, offset=offset, limit=size + 1)
-        total = await queries.count_tutors(connection, listing.matching)
+        total = await services.totals.of(
+            version.tag,
+            listing.matching,
+            lambda: queries.count_tutors(connection, listing.matching),
+        )
     following = listing.cursor(rows[size - 1]) if len(rows) > size else None
     page = {
         "tutors": [_item(row) for row in rows[:size]],
@@ -120,7 +124,7 @@ class _Listing:
         self.matching = matching
         self._order = order
         self._direction = direction
-        self._name = f"tutors:{order}:{direction}"
+        self._name = f"tutors:{order}:{direction}:{matching.risk_status}"
 
     def cursor(self, row: Row) -> str:
         return answers.cursor(self._name, row["sort_value"], row["id"])
@@ -151,6 +155,8 @@ def _fits(order: TutorOrder, value: Any) -> bool:
     """Whether Postgres can compare a cursor's value with the sort key."""
     if order == "name":
         return isinstance(value, str) and "\0" not in value
+    if value == queries.UNSCORED:
+        return True
     if order == "total_sessions_30d":
         return isinstance(value, int) and abs(value) < 2**31
     return value is None or isinstance(value, float | int)

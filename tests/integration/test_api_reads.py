@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from api import responses
+from api.times import instant
 from tests.support.api import (
     AS_OF,
     NOW,
@@ -28,6 +30,7 @@ from tutor_quality.local.postgres import Postgres
 from tutor_quality.storage import migrate
 
 pytestmark = pytest.mark.integration
+OFFSETS = itertools.count(1)
 MONDAY = datetime(2026, 3, 16, tzinfo=UTC)
 """Of the week that NOW is in."""
 
@@ -50,7 +53,17 @@ async def api(running: Api) -> Api:
         "TRUNCATE tutors, tutor_scores, sessions, session_events, risk_changes, alerts,"
         " pipeline_progress, sink_positions, dead_letters"
     )
+    await data_changed(running)
     return running
+
+
+async def data_changed(api: Api) -> None:
+    """The sink never writes without moving on."""
+    await api.database.execute(
+        "INSERT INTO sink_positions VALUES ('t', 0, $1) ON CONFLICT (topic, partition)"
+        " DO UPDATE SET next_offset = excluded.next_offset",
+        next(OFFSETS),
+    )
 
 
 async def ada(api: Api) -> UUID:
@@ -144,6 +157,9 @@ async def test_the_list_filters_searches_and_sorts(api: Api) -> None:
     ]
     assert await names(api, search="X_a") == ["Ada"], "an underscore must not stand for anything"
     assert await names(api, search=str(nobody).upper()) == ["Dee"]
+    assert await names(api, limit=2, offset=2) == ["Bob", "Dee"]
+    assert await names(api, limit=2, offset=3) == ["Dee"]
+    assert await names(api, offset=4) == []
 
 
 @pytest.mark.parametrize("sort_by", ["reschedule_rate_30d", "total_sessions_30d", "name"])
@@ -333,7 +349,8 @@ async def test_the_overview_sums_counts_instead_of_averaging_rates(api: Api) -> 
 
 
 async def test_the_pipeline_says_lag_in_seconds_only_while_live(api: Api) -> None:
-    await progress(api.database)
+    two_seconds_ago = instant(api.clock.now_ms() - 2_000)
+    await progress(api.database, applied_until=two_seconds_ago)
     await progress(api.database, 1, live=False, applied_until=NOW - timedelta(days=900))
     await insert(
         api.database,
@@ -368,7 +385,7 @@ async def test_the_same_data_is_304_and_new_data_is_not(api: Api, path: str) -> 
     held = {"if-none-match": first.headers["etag"]}
     again = await api.http.get(path, headers=held)
     assert (again.status_code, again.content) == (304, b"")
-    await insert(api.database, "sink_positions", topic="t", partition=0, next_offset=1)
+    await data_changed(api)
     assert (await api.http.get(path, headers=held)).status_code == 200
 
 

@@ -232,6 +232,19 @@ async def test_writes_and_refusals_are_in_the_audit_log(api: Api) -> None:
     ]
 
 
+async def test_making_and_ending_a_key_is_in_the_audit_log(api: Api) -> None:
+    key_id = keys.key_id_of((await api.key("read"))["x-api-key"])
+    assert key_id is not None
+    new = await keys.rotate(api.database, PEPPER, key_id, NOW, NOW)
+    await keys.revoke(api.database, key_id, NOW)
+    rows = await api.database.fetch(
+        "SELECT action FROM audit_log WHERE target = ANY($1) ORDER BY id",
+        [key_id, keys.key_id_of(new)],
+    )
+    actions = [row["action"] for row in rows]
+    assert actions == ["keys create", "keys rotate", "keys create", "keys revoke"]
+
+
 async def test_a_key_that_is_used_says_when(api: Api) -> None:
     headers = await api.key("read")
     await call(api, "GET", "/api/me", headers=headers)

@@ -10,6 +10,8 @@ from tutor_quality.features.labels import LabelRule
 
 VERSION = 1
 """Raise when the meaning of a feature changes while its name stays."""
+GREATEST = 1e30
+"""Numbers beyond are no measurement, and float32 cannot hold them much longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class ContextColumn:
             number = float(value)
         except (TypeError, ValueError):
             return math.nan
-        return number if math.isfinite(number) else math.nan
+        return number if abs(number) < GREATEST else math.nan
 
 
 TUTOR = (

@@ -18,7 +18,7 @@ Direction = Literal["asc", "desc"]
 
 ORDERS = {
     "reschedule_rate_30d": "s.reschedule_rate_30d",
-    "total_sessions_30d": "coalesce(s.total_sessions_30d, 0)",
+    "total_sessions_30d": "s.total_sessions_30d",
     "name": 'lower(t.name) COLLATE "C"',
 }
 TYPES = {"reschedule_rate_30d": "float8", "total_sessions_30d": "int", "name": "text"}
@@ -44,9 +44,10 @@ class TutorFilter:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The last row of a page: its sort value (None for null) and id."""
+    """The last row of a page."""
 
     value: Any
+    """None for null."""
     id: UUID
 
 
@@ -71,40 +72,97 @@ async def tutors(
     offset: int = 0,
     after: Place | None = None,
 ) -> list[Row]:
-    """A page of tutors with their scores; null rates come last either way, ties go by id."""
-    key = ORDERS[order]
-    condition, arguments = _matching(matching)
-    if after is not None:
-        seek, more = _after(key, TYPES[order], direction, after, len(arguments))
-        condition, arguments = f"{condition} AND {seek}", [*arguments, *more]
-    place = len(arguments)
-    return await connection.fetch(  # type: ignore[no-any-return]
-        f"SELECT t.id::text, t.name, t.email, t.external_id, {key} AS sort_value,"
-        " s.as_of, s.risk_level, s.evidence, coalesce(s.is_high_risk, false) AS is_high_risk,"
-        " s.reschedule_rate_7d, s.reschedule_rate_30d, s.reschedule_rate_90d,"
-        " coalesce(s.total_sessions_7d, 0) AS total_sessions_7d,"
-        " coalesce(s.total_sessions_30d, 0) AS total_sessions_30d,"
-        " coalesce(s.total_sessions_90d, 0) AS total_sessions_90d,"
-        " coalesce(s.tutor_reschedules_7d, 0) AS tutor_reschedules_7d,"
-        " coalesce(s.tutor_reschedules_30d, 0) AS tutor_reschedules_30d,"
-        " coalesce(s.tutor_reschedules_90d, 0) AS tutor_reschedules_90d"
-        " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
-        f" WHERE {condition} ORDER BY {key} {direction} NULLS LAST, t.id"
-        f" LIMIT ${place + 1} OFFSET ${place + 2}",
-        *arguments,
-        limit,
-        offset,
+    """A page of tutors with their scores, `sort_value` is what a Place needs.
+
+    By a number of the score, tutors without that number come last, and last of all those without
+    a score; ties go by id. Two statements then, so that an index gives the order of the first.
+    """
+    page = _Page(matching, order, direction, limit, offset, after)
+    if order == "name":
+        return await page.fetch(
+            connection, "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+        )
+    rows: list[Row] = []
+    if after is None or after.value != UNSCORED:
+        rows = await page.fetch(connection, SCORED)
+    if len(rows) < limit and matching.risk_status != "high_risk":
+        rows += await page.unscored(connection, rows)
+    return rows
+
+
+UNSCORED = "unscored"
+"""The sort value of a tutor without a score."""
+SCORED = "tutor_scores s JOIN tutors t ON t.id = s.tutor_id"
+TUTOR_COLUMNS = (
+    " t.id::text, t.name, t.email, t.external_id, s.as_of, s.risk_level, s.evidence,"
+    " coalesce(s.is_high_risk, false) AS is_high_risk,"
+    " s.reschedule_rate_7d, s.reschedule_rate_30d, s.reschedule_rate_90d,"
+    + ",".join(
+        f" coalesce(s.{name}_{days}d, 0) AS {name}_{days}d"
+        for name in ("total_sessions", "tutor_reschedules")
+        for days in (7, 30, 90)
     )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    matching: TutorFilter
+    order: TutorOrder
+    direction: Direction
+    limit: int
+    offset: int
+    after: Place | None
+
+    async def fetch(self, connection: Connection, source: str) -> list[Row]:
+        key = ORDERS[self.order]
+        ident = "t.id" if self.order == "name" else "s.tutor_id"
+        condition, arguments = _matching(self.matching)
+        if self.after is not None:
+            seek, more = _after(
+                key, ident, TYPES[self.order], self.direction, self.after, len(arguments)
+            )
+            condition, arguments = f"{condition} AND {seek}", [*arguments, *more]
+        place = len(arguments)
+        return await connection.fetch(  # type: ignore[no-any-return]
+            f"SELECT{TUTOR_COLUMNS}, {key} AS sort_value FROM {source} WHERE {condition}"
+            f" ORDER BY {key} {self.direction} NULLS LAST, {ident}"
+            f" LIMIT ${place + 1} OFFSET ${place + 2}",
+            *arguments,
+            self.limit,
+            self.offset,
+        )
+
+    async def unscored(self, connection: Connection, before: Sequence[Row]) -> list[Row]:
+        """What follows the scored tutors `before` on this page."""
+        offset = 0
+        if self.offset and not before:
+            offset = max(0, self.offset - await _count(connection, SCORED, self.matching))
+        condition, arguments = _matching(self.matching)
+        if self.after is not None and self.after.value == UNSCORED:
+            condition += f" AND t.id > ${len(arguments) + 1}"
+            arguments = [*arguments, self.after.id]
+        place = len(arguments)
+        return await connection.fetch(  # type: ignore[no-any-return]
+            f"SELECT{TUTOR_COLUMNS}, '{UNSCORED}' AS sort_value"
+            " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+            f" WHERE s.tutor_id IS NULL AND {condition} ORDER BY t.id"
+            f" LIMIT ${place + 1} OFFSET ${place + 2}",
+            *arguments,
+            self.limit - len(before),
+            offset,
+        )
 
 
 async def count_tutors(connection: Connection, matching: TutorFilter) -> int:
+    source = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+    return await _count(connection, source, matching)
+
+
+async def _count(connection: Connection, source: str, matching: TutorFilter) -> int:
     condition, arguments = _matching(matching)
-    total = await connection.fetchval(
-        "SELECT count(*) FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
-        f" WHERE {condition}",
-        *arguments,
-    )
-    return int(total)
+    statement = f"SELECT count(*) FROM {source} WHERE {condition}"
+    return int(await connection.fetchval(statement, *arguments))
 
 
 def _matching(matching: TutorFilter) -> tuple[str, list[Any]]:
@@ -123,16 +181,17 @@ def _literal(text: str) -> str:
 
 
 def _after(
-    key: str, kind: str, direction: Direction, place: Place, taken: int
+    key: str, ident: str, kind: str, direction: Direction, place: Place, taken: int
 ) -> tuple[str, list[Any]]:
+    """The condition of what follows `place`, and its arguments after `taken` others."""
     if place.value is None:
-        return f"({key} IS NULL AND t.id > ${taken + 1}::uuid)", [place.id]
-    value, ident = f"${taken + 1}::{kind}", f"${taken + 2}::uuid"
+        return f"({key} IS NULL AND {ident} > ${taken + 1})", [place.id]
+    value, last = f"${taken + 1}::{kind}", f"${taken + 2}"
     if kind == "text":
         value += ' COLLATE "C"'
     beyond = "<" if direction == "desc" else ">"
-    condition = f"({key} {beyond} {value} OR ({key} = {value} AND t.id > {ident}) OR {key} IS NULL)"
-    return condition, [place.value, place.id]
+    condition = f"{key} {beyond} {value} OR ({key} = {value} AND {ident} > {last})"
+    return f"({condition} OR {key} IS NULL)", [place.value, place.id]
 
 
 async def tutor(connection: Connection, tutor_id: UUID) -> Row | None:
