@@ -1,0 +1,1 @@
+"""Measurements that anyone can repeat. Nothing here is a test: figures depend on the machine."""
