@@ -94,14 +94,15 @@ def test_numbers_are_right_though_the_score_worker_is_killed_twice(stack: Stack)
 def test_the_api_shows_what_was_replayed(stack: Stack) -> None:
     key = stack.ask("keys", "create", "reader", "--scopes", "read")["key"]
     url = stack.ask("status")["api"]["url"]
+    name = min(tutors_of("hotel_excerpt"))
     with httpx.Client(base_url=url, headers={"X-API-Key": key}) as client:
         page = client.get("/api/tutors", params={"limit": 1000}).json()
-        found = client.get("/api/tutors", params={"search": "direct-R-Direct"}).json()["tutors"]
+        found = client.get("/api/tutors", params={"search": name}).json()["tutors"]
         dashboard = client.get("/")
     expected = {a_tutor("hotel", name) for name in tutors_of("hotel_excerpt")}
     expected |= {a_tutor("oulad", name) for name in tutors_of("oulad_sessions_excerpt")}
     assert {tutor["id"] for tutor in page["tutors"]} == expected
-    assert found[0]["id"] == a_tutor("hotel", "direct-R-Direct")
+    assert a_tutor("hotel", name) in {tutor["id"] for tutor in found}
     assert "text/html" in dashboard.headers["content-type"]
 
 
