@@ -17,6 +17,8 @@ from models.predictor import Model
 GREATEST_AUC_SHARE = 0.95
 GREATEST_GAIN_SHARE = 0.60
 GREATEST_MISSING_AUC = 0.60
+WEAKEST_AUC = 0.70
+"""A column that ranks worse alone gives no ending away, however weak the rest of the model is."""
 BINS = 64
 FEWEST_PURE = 400
 """Rows with one value that never, or always, end badly …"""
@@ -39,8 +41,7 @@ def leaks(model: Model, earlier: Dataset, later: Dataset) -> list[Leak]:
         Leak(name, why)
         for number, name in _from_file(model)
         for why in (
-            _too_strong(earlier, later, number, strength),
-            _too_much_gain(gains.get(name, 0.0)),
+            _too_strong(earlier, later, number, strength, gains.get(name, 0.0)),
             _telling_gap(later, number),
         )
         if why
@@ -77,17 +78,17 @@ def gain_shares(model: Model) -> dict[str, float]:
     return {names[int(key[1:])]: float(gain) / total for key, gain in gains.items()}
 
 
-def _too_strong(earlier: Dataset, later: Dataset, number: int, strength: float) -> str | None:
+def _too_strong(
+    earlier: Dataset, later: Dataset, number: int, strength: float, gain: float
+) -> str | None:
     alone = abs(_auc(later.y, _rates(earlier, later, number)) - 0.5)
-    if strength <= 0.02 or alone <= GREATEST_AUC_SHARE * strength:
+    if alone < WEAKEST_AUC - 0.5:
         return None
-    return f"alone it ranks as well as the whole model (AUC {0.5 + alone:.3f})"
-
-
-def _too_much_gain(share: float) -> str | None:
-    if share <= GREATEST_GAIN_SHARE:
-        return None
-    return f"it has {share:.0%} of the model's gain"
+    if alone > GREATEST_AUC_SHARE * strength:
+        return f"alone it ranks as well as the whole model (AUC {0.5 + alone:.3f})"
+    if gain > GREATEST_GAIN_SHARE:
+        return f"it has {gain:.0%} of the model's gain (alone AUC {0.5 + alone:.3f})"
+    return None
 
 
 def _telling_gap(later: Dataset, number: int) -> str | None:
