@@ -7,10 +7,10 @@ from functools import lru_cache
 from traceback import format_exc
 from typing import Any
 
-from schemas.lifecycle import LifecycleBatch, decoding
+from schemas.lifecycle import LifecycleBatch, decoding, records
 from streams import protocol
 from tutor_quality.campaign.sim.checks import problems
-from tutor_quality.campaign.sim.planted import MISTAKES, Mistake, planted
+from tutor_quality.campaign.sim.planted import MISTAKES, Mistake, planted, replaced
 from tutor_quality.campaign.sim.schedule import Say, Schedule
 
 CAUGHT_WITHIN = 200
@@ -87,19 +87,14 @@ def catch_all(result: Result, first_seed: int) -> None:
 @contextmanager
 def _decoding_remembered() -> Iterator[None]:
     """Production code decodes a batch once, not once for every redelivery and schedule."""
-    decode, one = protocol.decode_lifecycle, decoding.decode_record
+    decode = lru_cache(maxsize=REMEMBERED)(decoding.decode_lifecycle)
+    one = lru_cache(maxsize=REMEMBERED)(records.decode_record)
 
-    @lru_cache(maxsize=REMEMBERED)
-    def remember(*records: tuple[Any, ...]) -> LifecycleBatch:
-        return decode(*records)
+    def decode_lists(*columns: list[Any]) -> LifecycleBatch:
+        return decode(*map(tuple, columns))
 
-    def decode_lifecycle(*columns: list[Any]) -> LifecycleBatch:
-        return remember(*map(tuple, columns))
-
-    protocol.decode_lifecycle = decode_lifecycle
-    decoding.decode_record = lru_cache(maxsize=REMEMBERED)(one)
-    try:
+    with (
+        replaced(protocol, "decode_lifecycle", decode_lists),
+        replaced(decoding, "decode_record", one),
+    ):
         yield
-    finally:
-        protocol.decode_lifecycle = decode
-        decoding.decode_record = one
