@@ -3,6 +3,7 @@ general encoder takes ten times as long. Equal to it byte for byte (tests)."""
 
 from struct import Struct
 
+from schemas.binary import AvroReader
 from tutor_quality.domain.counts import LANE, unpack
 from tutor_quality.domain.risk import WINDOW_DAYS, RiskRule, Verdict, rate
 from tutor_quality.domain.tutor import NEVER, TutorRow
@@ -76,6 +77,13 @@ def encode_score(
     for packed in row.counts:
         parts += map(_count, unpack(packed)[1:])
     return b"".join(parts)
+
+
+def version_of_score(value: bytes) -> tuple[int, int]:
+    """(generation, version) without decoding the rest: the greater score is the newer."""
+    reader = AvroReader(value, len(_FRAME))
+    reader.string()
+    return reader.int(), reader.long()
 
 
 def risk_level(row: TutorRow, rule: RiskRule) -> str:

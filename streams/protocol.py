@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas import topics
-from schemas.codec import decode, encode
+from schemas.codec import encode
 from schemas.lifecycle import Refused, decode_lifecycle, encode_tick
+from schemas.scores import version_of_score
 from streams.dead_letters import dead_letter
 from streams.outlet import Gap, Incoming, Outgoing, Outlet
 from streams.outputs import Outputs
@@ -262,7 +263,7 @@ class ScorePartition:
         if gap.topic == topics.PROGRESS.name:
             self._progress = None  # The next report is written, whatever it says.
             return
-        version = version_of if gap.topic == topics.SCORE_CHANGELOG.name else _version_of_score
+        version = version_of if gap.topic == topics.SCORE_CHANGELOG.name else version_of_score
         # Of a key written several times the last record counts.
         found = {key: version(value) for key, value in await self._outlet.read(gap)}
         ours = {key: self._rows.row(key) for key in found if key in self._rows}
@@ -275,11 +276,6 @@ class ScorePartition:
             await self._send_rows(newer)
         else:
             await self._send_scores(newer)
-
-
-def _version_of_score(value: bytes) -> tuple[int, int]:
-    score = decode("tutor_score", value)
-    return score["generation"], score["version"]
 
 
 def partition_time(newest: int, now: int, *, live: bool, idle: bool) -> int:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("train", "train a model on a mapped CSV file"),
     "evaluate": ("evaluate", "how good a model's predictions for a mapped CSV file are"),
     "models": ("models", "check a model on disk and show its card"),
+    "campaign": ("campaign", "prove by injected faults that the numbers stay exact"),
     "topics": ("topics", "the catalogue of topics, and how the broker differs from it"),
 }
 """Name -> (module in this package, one line of help)."""

@@ -8,6 +8,7 @@ from typing import Any
 from schemas import topics
 from schemas.codec import decode
 from schemas.lifecycle import decode_lifecycle
+from schemas.scores import version_of_score
 from streams.dead_letters import PREFIX
 from streams.outputs import Outputs
 from streams.rows import generation_of
@@ -21,7 +22,7 @@ from tutor_quality.domain.fold import TutorRows
 EVIDENCE = (None, "insufficient", "raw", "confirmed")
 CHANGELOG = topics.SCORE_CHANGELOG.name
 LETTERS = topics.dead_letters(topics.LIFECYCLE).name
-PROGRESS_LOOKED_AT = 4
+PROGRESS_LOOKED_AT = 3
 """Claims of one partition that are recomputed; the last ones and some before."""
 
 
@@ -35,9 +36,10 @@ def problems(schedule: Schedule) -> list[str]:
             last = epoch is schedule.epochs[-1]
             found += _wrong_transitions(schedule, partition, epoch, naive, complete=last)
             if last:
-                found += _wrong_rows(schedule, partition, epoch, naive)
+                clean, fates = _clean_fold(epoch, partition)
+                found += _wrong_rows(schedule, partition, epoch, naive, clean)
                 found += _wrong_progress(schedule, partition, epoch, told)
-                found += _wrong_fates(schedule, partition, epoch)
+                found += _wrong_fates(schedule, partition, epoch, fates)
         found += _wrong_letters(schedule, partition)
     return found
 
@@ -133,9 +135,12 @@ def _last(schedule: Schedule, topic: str, partition: int) -> dict[bytes, bytes]:
 
 
 def _wrong_rows(
-    schedule: Schedule, partition: int, epoch: Epoch, naive: dict[bytes, Naive]
+    schedule: Schedule,
+    partition: int,
+    epoch: Epoch,
+    naive: dict[bytes, Naive],
+    clean: TutorRows,
 ) -> Iterator[str]:
-    clean, _ = _clean_fold(epoch, partition)
     if set(clean) != set(naive):
         yield f"rows of {set(clean)}, not {set(naive)}"
     kept = {
@@ -196,14 +201,13 @@ def _wrong_claim(
         known = max(known, record.landed_at + 2_000)  # The greatest skew of a worker's clock.
     if until > known:
         yield f"claims {until}, but only {known} is known: {claim}"
-    scores: dict[bytes, dict[str, Any]] = {}
+    best: dict[bytes, tuple[int, int, bytes]] = {}
     for one in schedule.broker.logs[topics.SCORE.name, partition][: claim["score_offset"]]:
-        score = _decoded("tutor_score", one.value or b"")
-        best = scores.get(one.key or b"")
-        if score["generation"] == epoch.generation and (
-            best is None or best["version"] < score["version"]
-        ):
-            scores[one.key or b""] = score
+        key, value = one.key or b"", one.value or b""
+        generation, version = version_of_score(value)
+        if generation == epoch.generation:
+            best[key] = max(best.get(key, (-1, -1, b"")), (generation, version, value))
+    scores = {key: _decoded("tutor_score", value) for key, (_, _, value) in best.items()}
     for key, records in told.items():
         score_ = scores.get(key)
         version = -1 if score_ is None else score_["version"]
@@ -215,7 +219,8 @@ def _wrong_claim(
                 (score_[f"total_sessions_{d}d"], score_[f"tutor_reschedules_{d}d"])
                 for d in (7, 30, 90)
             )
-            instant = max(until, score_["as_of"])
+            # What is ahead of the claim was folded by another, and holds at its own clock.
+            instant = score_["as_of"] if version > applied else max(until, score_["as_of"])
             if counts_after(records, version, instant) != counts:
                 yield f"claims {until}, but a count of {key!r} changed before: {claim}"
 
@@ -223,8 +228,9 @@ def _wrong_claim(
 # Fates
 
 
-def _wrong_fates(schedule: Schedule, partition: int, epoch: Epoch) -> Iterator[str]:
-    _, expected = _clean_fold(epoch, partition)
+def _wrong_fates(
+    schedule: Schedule, partition: int, epoch: Epoch, expected: dict[int, int]
+) -> Iterator[str]:
     for record in epoch.logs[partition]:
         fates = schedule.ledger.fates.get((epoch.generation, partition, record.offset), set())
         refused = _is_refused(epoch, partition, record)

@@ -72,7 +72,7 @@ class _Writer:
 
     def write(self) -> History:
         random = self._random
-        for _ in range(random.randint(14, 34)):
+        for _ in range(random.randint(10, 26)):
             self._now += random.choice(STEPS)
             chance = random.random()
             if chance < self._bad_share:

@@ -106,6 +106,13 @@ MISTAKES = (
         "holding.ends[scores] = scored[partition]",
     ),
     Mistake(
+        "scores-after-the-last-progress-not-said-again",
+        Holdings,
+        "_find_ends",
+        "holding.rows.applied_after(applied)",
+        "[]",
+    ),
+    Mistake(
         "expiry-judged-at-the-time-of-the-tick",
         TutorRow,
         "advance",
@@ -198,11 +205,18 @@ MISTAKES = (
 def planted(mistake: Mistake) -> Iterator[None]:
     """The production code with this mistake in it."""
     original = inspect.getattr_static(mistake.owner, mistake.function)
-    setattr(mistake.owner, mistake.function, _edited(original, mistake))
+    with replaced(mistake.owner, mistake.function, _edited(original, mistake)):
+        yield
+
+
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    original = inspect.getattr_static(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        setattr(mistake.owner, mistake.function, original)
+        setattr(owner, name, original)
 
 
 def _edited(original: Any, mistake: Mistake) -> Any:

@@ -105,7 +105,11 @@ class PartitionRun:
     # Records on their way
 
     def fetch(self) -> None:
-        count = 1 + int(self._random.random() * self._process.config.fetch)
+        most = self._process.config.fetch
+        # Mostly the same pieces again when they are delivered again.
+        count = most - self.fetched % most
+        if self._random.random() < 0.2:
+            count = 1 + int(self._random.random() * most)
         records = self.log[self.fetched : self.fetched + count]
         if records:
             self.fetched = records[-1].offset + 1
@@ -211,7 +215,7 @@ class Process:
         self.broker = broker
         self.config = config
         self.random = random
-        self.clock = Clock(broker, random.choice((0, 0, -2_000, 2_000)) if config.live else 0)
+        self.clock = Clock(broker, random.choice((0, -2_000, 2_000)) if config.live else 0)
         self.generation = config.generation
         self.producer = Producer(broker, random)
         self._readers = {topic: Reader(broker, topic) for topic in WATCHED}

@@ -11,7 +11,7 @@ from tutor_quality.campaign.sim.history import DAY, START, History, Raw, a_histo
 from tutor_quality.campaign.sim.process import NO_LIMIT, Config, Ledger, PartitionRun, Process
 from tutor_quality.errors import LogRewound
 
-HISTORY_SHARED_BY = 8
+HISTORY_SHARED_BY = 16
 MINUTE = 60_000
 LOOK = 10 * MINUTE
 """In this time every owner has looked for gaps; compaction waits for longer."""
@@ -85,11 +85,15 @@ class Schedule:
     def run(self) -> None:
         self.faults["in history"] += self.history.faults
         self.rebalance()
-        while self.waiting:
-            self.step()
-        for _ in range(int(self.random.random() * 40)):
-            self.step()
-        self.heal()
+        try:
+            while self.waiting:
+                self.step()
+            for _ in range(int(self.random.random() * 40)):
+                self.step()
+            self.heal()
+        finally:
+            for process in self.processes:
+                process.close()
 
     def step(self) -> None:
         chance = self.random.random() - self._rate
@@ -212,19 +216,28 @@ class Schedule:
         if self._jumps and random.random() < 0.1:
             self._jumps -= 1
             self.fault("nothing happens for days")
-            self.broker.now = max(self.broker.now, self._some_instant())
+            self.broker.now = self._some_instant()
+        self._wake_all()
+        self.hour_goes_on()
+
+    def _wake_all(self) -> None:
+        """Timers go off."""
         for process in self.processes:
             for run in process.runs.values():
                 run.wake()
-        self.hour_goes_on()
 
     def _some_instant(self) -> int:
-        """Days later; often a second before a count changes."""
-        raw = self.random.choice(self.history.records)
-        days = self.random.choice((1, 7, 7, 30)) * DAY
-        if raw.event is None or self.random.random() < 0.3:
-            return self.broker.now + days
-        return raw.event.occurred_at + days - 1_000
+        """Days later; mostly a second before a count could change."""
+        now = self.broker.now
+        if self.random.random() < 0.2:
+            return now + self.random.choice((1, 7, 30)) * DAY
+        instants = [
+            raw.event.occurred_at + days * DAY - 1_000
+            for raw in self.history.records
+            if raw.event is not None
+            for days in (7, 30, 90)
+        ]
+        return min((instant for instant in instants if instant > now), default=now)
 
     # Faults
 
@@ -310,8 +323,8 @@ class Schedule:
         for process in list(members):
             if process.runs and not self.revoke(process):
                 members.remove(process)
-        if not members:
-            members = [self.spawn()]
+        # Who died on the way may have made others rebalance.
+        members = [member for member in members if member in self.processes] or [self.spawn()]
         shares: dict[Process, dict[int, int]] = {process: {} for process in members}
         self.owner = {}
         for partition in self.partitions:
@@ -462,6 +475,10 @@ class Schedule:
             self.all_lands()
         self.rebalance()
         self.drain()
+        if self.config.live:
+            self.broker.now = self._some_instant()
+            self._wake_all()
+            self.drain()
         if late:
             self.all_lands()
         for _ in range(2):
@@ -490,12 +507,10 @@ class Schedule:
         for _ in range(DRAIN_STEPS):
             if not self._drain_step():
                 calm += 1
-                if calm == 3:
+                if calm == 2:
                     return
                 self.broker.now += 2_100
-                for process in self.processes:
-                    for run in process.runs.values():
-                        run.wake()
+                self._wake_all()
             elif any(self._behind()):
                 calm = 0
         raise Stuck("the log was not drained")
