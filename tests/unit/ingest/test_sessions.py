@@ -157,7 +157,6 @@ def test_milliseconds_are_kept(tmp_path: Path) -> None:
         ({"result": "lost"}, "row 2, column result: 'lost' is not under outcomes: 'held'"),
         ({"teacher": ""}, "row 2, column teacher: '': expected a value"),
         ({"booked": "1969-12-31T23:59:59Z"}, "row 2, column booked"),
-        ({"result": "moved", "moved_to": "2024-01-05T16:00:00Z"}, "row 2: new_start equals"),
     ],
 )
 def test_a_wrong_cell_is_refused_with_file_row_and_column(
