@@ -115,7 +115,7 @@ class ScorePartition:
         self._ticked: dict[bytes, tuple[int, int]] = {}
         """Key -> the instant due and the offset applied when it was ticked."""
         self._progress: tuple[int, int, bool] | None = None
-        self._until = -1
+        self._now = -1
         self.newest = -1
         """Greatest timestamp among the partition's records before `position` that are known."""
         self.position = 0
@@ -204,9 +204,12 @@ class ScorePartition:
         To be called when nothing is unacknowledged, so that the scores are durable.
         """
         self._ticked = {k: seen for k, seen in self._ticked.items() if seen == self._awaited(k)}
-        self._rows.due(now)
-        self._until = max(self._until, min(now, self._rows.next_due() - 1))
-        progress = (self.position, self._until, live)
+        # The partition's time does not go back when a record comes that is older than a tick;
+        # what is complete does, when that record has an expiry that is due already.
+        self._now = max(self._now, now)
+        self._rows.due(self._now)
+        until = min(self._now, self._rows.next_due() - 1)
+        progress = (self.position, until, live)
         if progress == self._progress:
             return
         self._progress = progress
@@ -216,7 +219,7 @@ class ScorePartition:
                 "partition": self._partition,
                 "generation": self._outputs.generation,
                 "applied_offset": self.position - 1,
-                "applied_until": self._until,
+                "applied_until": until,
                 "score_offset": self._outlet.end_of(topics.SCORE.name),
                 "live": live,
             },
