@@ -22,6 +22,7 @@ from tutor_quality.storage.migrate import upgrade
 
 PARTITIONS = 4
 NO_MOVEMENT_SECONDS = 60
+START_SECONDS = 8
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ class Stack:
             process.cpu_affinity(list(pin))
         return process
 
+    def start_cost(self, stage: str) -> float:
+        """CPU seconds of a start with nothing to do."""
+        process = self.start(stage)
+        sleep(START_SECONDS)
+        times = process.cpu_times()
+        stop(process)
+        return times.user + times.system
+
     def until_caught_up(self, stage: str, process: psutil.Process) -> Used:
         """Returns when the stage has committed everything; fails when nothing moves."""
         peak, last, moved = 0, -1, monotonic()
@@ -110,7 +119,7 @@ class Stack:
         return sum(ends)
 
     def bytes_of(self, topic: str) -> int:
-        segments = (self.folder / "broker" / "kafka").glob(f"{topic}-*/*.log")
+        segments = (self.folder / "broker").rglob(f"{topic}-*/*.log")
         return sum(segment.stat().st_size for segment in segments)
 
     def postgres_cpu(self) -> float:
