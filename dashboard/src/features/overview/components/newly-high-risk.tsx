@@ -7,6 +7,21 @@ import type { NewlyHighRisk } from '@/lib/api-types';
 import { formatPercent } from '@/lib/format';
 import classes from './overview.module.css';
 
+const RATES = {
+  '7d': ['reschedule_rate_7d', '7 days'],
+  '30d': ['reschedule_rate_30d', '30 days'],
+  '90d': ['reschedule_rate_90d', '90 days'],
+} as const;
+
+/** The shortest window that flags: it is the one that changed last, and the rate to look at. */
+function flaggingRate(tutor: NewlyHighRisk): string {
+  const window = (Object.keys(RATES) as (keyof typeof RATES)[]).find((name) =>
+    tutor.reasons.includes(name),
+  );
+  const [field, words] = RATES[window ?? '30d'];
+  return `${formatPercent(tutor[field])} in ${words}`;
+}
+
 export function NewlyHighRiskList({ tutors }: { tutors: NewlyHighRisk[] }) {
   return (
     <Panel title="Newly at high risk" flush>
@@ -22,9 +37,7 @@ export function NewlyHighRiskList({ tutors }: { tutors: NewlyHighRisk[] }) {
                 className={classes.newlyRow ?? ''}
               >
                 <span className={classes.newlyName}>{tutor.name}</span>
-                <span className={classes.newlyRate} title="Reschedule rate over 30 days, now">
-                  {formatPercent(tutor.reschedule_rate_30d)}
-                </span>
+                <span className={classes.newlyRate}>{flaggingRate(tutor)}</span>
                 <span className={classes.newlyNote}>
                   <Time value={tutor.occurred_at} />
                 </span>
