@@ -27,6 +27,7 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.kafka.yml
 	$(BIN)/tq schemas check
+	@sh deploy/lint.sh
 
 format: setup ## rewrite to our format, and .env.example from the settings
 	$(BIN)/ruff format .
@@ -41,4 +42,4 @@ clean: ## delete the embedded stack's data
 	rm -rf .tq
 
 distclean: clean ## delete everything that was made
-	rm -rf .venv dashboard/dist dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dashboard/dist dashboard/node_modules deploy/lint/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

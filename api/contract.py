@@ -76,7 +76,8 @@ def _made(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=[{"name": name, "description": about} for name, about in TAGS.items()],
         servers=[{"url": "/", "description": "this server"}],
-        license_info={"name": "Proprietary"},
+        contact={"name": "The operators of this server"},
+        license_info={"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
     )
     components = schema["components"]
     components["securitySchemes"] = SECURITY_SCHEMES
@@ -85,6 +86,7 @@ def _made(app: FastAPI) -> dict[str, Any]:
     for operations in schema["paths"].values():
         for operation in operations.values():
             _without_422(operation)
+            _tell_scopes(operation)
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     return schema
@@ -93,6 +95,12 @@ def _made(app: FastAPI) -> dict[str, Any]:
 def _without_422(operation: dict[str, Any]) -> None:
     """FastAPI documents its own answer to what does not validate; ours is 400."""
     operation["responses"].pop("422", None)
+
+
+def _tell_scopes(operation: dict[str, Any]) -> None:
+    if scopes := operation.get("x-scopes"):
+        needed = " or ".join(f"`{scope}`" for scope in scopes)
+        operation["description"] += f"\n\nScope: {needed}."
 
 
 def main() -> None:
