@@ -106,13 +106,6 @@ MISTAKES = (
         "holding.ends[scores] = scored[partition]",
     ),
     Mistake(
-        "scores-after-the-last-progress-not-said-again",
-        Holdings,
-        "_find_ends",
-        "holding.rows.applied_after(applied)",
-        "[]",
-    ),
-    Mistake(
         "expiry-judged-at-the-time-of-the-tick",
         TutorRow,
         "advance",

@@ -66,8 +66,8 @@ class Schedule:
         self._hour: dict[tuple[str, int], int] | None = None
         self._hours_owner: dict[int, PartitionRun] = {}
         self._jumps = random.choice((1, 3, 5)) if live else 0
-        self._may_recreate = random.random() < 0.06
-        self._network = random.choice((0.05, 0.1, 0.15))
+        self._may_recreate = random.random() < 0.15
+        self._network = random.choice((0.03, 0.07, 0.12))
         self._rate = random.choice((0.015, 0.04, 0.08))
 
     # The story
@@ -253,7 +253,7 @@ class Schedule:
             self.rebalance()
         elif chance < 0.93:
             self.hour_begins()
-        elif chance < 0.97:
+        elif chance < 0.96:
             self.offsets_expire()
         elif self._may_recreate:
             self.recreate()
@@ -481,6 +481,8 @@ class Schedule:
             self.drain()
         if late:
             self.all_lands()
+            if self.random.random() < 0.5:
+                self.rebalance()
         for _ in range(2):
             self.broker.now += LOOK
             self.drain()
