@@ -55,8 +55,8 @@ class Holding:
     """Of each watched topic: what is below is right, but for `outlived` and `unsaid`."""
     tail: int = -1
     """The partition's time once everything in its log is folded; -1 = nothing was recorded."""
-    until: int = -1
-    """The instant up to which the last progress says the scores are complete."""
+    told: tuple[int, int] = (0, -1)
+    """By the last progress: the offset up to which and the instant until which all is complete."""
     stopped: str | None = None
     """Why the partition was stopped and has not been resumed."""
     drain_until: int = 0
@@ -150,7 +150,7 @@ class Holdings:
             holding.unsaid = holding.rows.applied_after(last["applied_offset"])
             holding.ends[scores] = min(last["score_offset"], scored[partition])
             holding.ends[progress] = reported[partition]
-            holding.until = last["applied_until"]
+            holding.told = last["applied_offset"] + 1, last["applied_until"]
             holding.stopped = last["stopped"]
             holding.drain_until = last["drain_until"] or 0
 

@@ -102,10 +102,10 @@ class ScorePartition:
         outlived: Collection[bytes] = (),
         unsaid: Collection[bytes] = (),
         tail: int = -1,
-        until: int = -1,
+        told: tuple[int, int] = (0, -1),
         drain_until: int = 0,
     ) -> None:
-        """`outlived`, `unsaid`, `tail`, `until` and `drain_until`: see `streams/holdings.py`."""
+        """`outlived`, `unsaid`, `tail`, `told` and `drain_until`: see `streams/holdings.py`."""
         self._partition = partition
         self._rows = rows
         self._outlet = outlet
@@ -121,11 +121,11 @@ class ScorePartition:
         self._ticked: dict[bytes, tuple[int, int]] = {}
         """Key -> the instant due and the offset applied when it was ticked."""
         self._progress: tuple[object, ...] | None = None
-        self._now = until
         self.newest = -1
         """Greatest timestamp among the partition's records before `position` that are known."""
-        self.position = 0
-        """The offset after the last record folded."""
+        self.position, self._now = told
+        """The offset after the last record folded, and the partition's time: what an earlier owner
+        has told of them stays true, also while its last records are read again."""
 
     @property
     def clean(self) -> bool:
@@ -153,7 +153,7 @@ class ScorePartition:
         folded = self._rows.fold(decoded.columns)
         self._dirty.update(folded.touched)
         self.newest = max(self.newest, max(record.timestamp for record in records))
-        self.position = records[-1].offset + 1
+        self.position = max(self.position, records[-1].offset + 1)
         if folded.transitions:
             changes = folded.transitions
             await self._outlet.send(topics.RISK_CHANGED.name, self._outputs.risk_changes(changes))

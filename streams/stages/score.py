@@ -87,7 +87,7 @@ class ScoreStage:
             outlived=held.outlived,
             unsaid=held.unsaid,
             tail=held.tail,
-            until=held.until,
+            told=held.told,
             drain_until=held.drain_until,
         )
         worker = ScoreWorker(tp, core, self._app.consumer, self._clock, config.time)

@@ -254,7 +254,7 @@ class Process:
             outlived=held.outlived,
             unsaid=held.unsaid,
             tail=held.tail,
-            until=held.until,
+            told=held.told,
             drain_until=held.drain_until,
         )
 
