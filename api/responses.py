@@ -302,6 +302,9 @@ class PartitionState(Body):
     applied_until: datetime
     score_offset: int
     live: bool = Field(description="the wall clock makes expiries due; false in a replay")
+    stopped: str | None = Field(
+        description="why it stands still until `tq resume`; null = it goes on"
+    )
     lag_seconds: float | None = Field(description="now minus applied_until; null in a replay")
 
 

@@ -104,9 +104,10 @@ PROGRESS = Topic(
     "tutoring.pipeline.progress.v1",
     key="partition",
     schema="partition_progress",
-    about="up to which instant the scores are complete; partition i speaks of input partition i",
-    writers=("score",),
-    readers=("sink",),
+    about="up to which instant the scores are complete, or why they are stopped; partition i speaks"
+    " of input partition i",
+    writers=("score", "operators"),
+    readers=("sink", "score"),
     cleanup="compact",
 )
 SCORE_CHANGELOG = Topic(

@@ -16,6 +16,15 @@ WATCHED = (CHANGELOG, topics.SCORE.name, topics.PROGRESS.name)
 """Compacted topics where a zombie's late write could outlive ours."""
 
 
+NOTHING_SAID: Mapping[str, Any] = {
+    "applied_offset": -1,
+    "applied_until": -1,
+    "score_offset": 0,
+    "stopped": None,
+    "drain_until": None,
+}
+
+
 class Reader(Protocol):
     """Reads stretches of partitions of one topic."""
 
@@ -46,6 +55,12 @@ class Holding:
     """Of each watched topic: what is below is right, but for `outlived` and `unsaid`."""
     tail: int = -1
     """The partition's time once everything in its log is folded; -1 = nothing was recorded."""
+    told: tuple[int, int] = (0, -1)
+    """By the last progress: the offset up to which and the instant until which all is complete."""
+    stopped: str | None = None
+    """Why the partition was stopped and has not been resumed."""
+    drain_until: int = 0
+    """Records below this offset do not count towards the limit of refused ones."""
 
 
 class Holdings:
@@ -120,21 +135,24 @@ class Holdings:
         scores, progress = topics.SCORE.name, topics.PROGRESS.name
         scored = await self._readers[scores].ends(partitions)
         reported = await self._readers[progress].ends(partitions)
-        said: dict[int, tuple[int, int]] = {}
+        said: dict[int, dict[str, Any]] = {}
 
         def take(partition: int, records: list[Any]) -> None:
             for record in records:
                 last = decode("partition_progress", record.value)
                 if last["generation"] == self._generation:
-                    said[partition] = last["applied_offset"], last["score_offset"]
+                    said[partition] = last
 
         await self._readers[progress].read(_last_ones(reported), take)
         for partition in partitions:
-            applied, seen = said.get(partition, (-1, 0))
+            last = said.get(partition, NOTHING_SAID)
             holding = self._held[partition]
-            holding.unsaid = holding.rows.applied_after(applied)
-            holding.ends[scores] = min(seen, scored[partition])
+            holding.unsaid = holding.rows.applied_after(last["applied_offset"])
+            holding.ends[scores] = min(last["score_offset"], scored[partition])
             holding.ends[progress] = reported[partition]
+            holding.told = last["applied_offset"] + 1, last["applied_until"]
+            holding.stopped = last["stopped"]
+            holding.drain_until = last["drain_until"] or 0
 
     async def _look_at_source(self, partitions: set[int]) -> None:
         ends = await self._source.ends(partitions)

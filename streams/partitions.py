@@ -1,13 +1,16 @@
 """One task and one short queue per partition, so that a slow partition holds up no other."""
 
 import asyncio
+import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
 
 from faust.types import TP
 
+from streams.halts import Halt
 from streams.protocol import PoisonedPartition
 from streams.transport import RecordBatch
 
@@ -89,80 +92,121 @@ class PartitionTask:
         flush_seconds: float,
         idle_seconds: float,
         crash: Crash,
-        stopped: Callable[[TP], None],
-        forget: Callable[[Any], None],
+        halt: Halt | None = None,
+        stopped: str | None = None,
     ) -> None:
-        """`crash` ends the program; `stopped` pauses a poisoned partition; `forget` gives up the
-        wait for a message of a stopped partition."""
+        """`crash` ends the program. `halt` stops a poisoned partition; `stopped` is why it was
+        stopped already."""
         self._tp = tp
         self._worker = worker
         self._flush_seconds = flush_seconds
         self._idle_seconds = idle_seconds
         self._crash = crash
-        self._stopped = stopped
-        self._forget = forget
-        self._queue: asyncio.Queue[Delivery | None] = asyncio.Queue(QUEUED_BATCHES)
+        self._halt = halt
+        self._queue: deque[Delivery] = deque()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._kicked = False
         self._flush_at: float | None = None
-        self.poisoned = False
+        self._stopped = stopped
+        """Why the partition stands still; None while it goes on."""
         self._task = asyncio.create_task(self._run(), name=f"{tp.topic}-{tp.partition}")
         self._task.add_done_callback(self._ended)
 
     async def put(self, batch: Delivery) -> None:
-        if self.poisoned:
-            self._forget(batch.message)
-        else:
-            await self._queue.put(batch)
+        """Returns when there is room for the next one; at once while the partition stands still,
+        so that the others go on."""
+        self._queue.append(batch)
+        self._news.set()
+        if self._stopped is not None:
+            self._set_aside(batch)
+        elif len(self._queue) >= QUEUED_BATCHES:
+            self._room.clear()
+            await self._room.wait()
 
     def kick(self) -> None:
-        """Flush at once: the partition is about to be revoked."""
-        if not self._queue.full():
-            self._queue.put_nowait(None)
+        """Flush what there is at once: the partition is about to be revoked."""
+        self._kicked = True
+        self._news.set()
 
     async def close(self) -> bool:
         """Stop; returns whether everything taken had been acknowledged."""
-        clean = self._worker.clean and self._queue.empty()
+        clean = self._worker.clean and not self._queue
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        self._room.set()
         return clean
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, PoisonedPartition):
-            log.error("stopped %s-%d: %s", self._tp.topic, self._tp.partition, error)
-            self._stop()
-        elif error is not None:
+        if error is not None:
             self._crash(error)
 
-    def _stop(self) -> None:
-        self.poisoned = True
-        self._stopped(self._tp)
-        while not self._queue.empty():
-            batch = self._queue.get_nowait()
-            if batch is not None:
-                self._forget(batch.message)
-
     async def _run(self) -> None:
+        if self._stopped is not None:
+            await self._stand_still(self._stopped)
         while True:
             batch = await self._next()
             if batch is not None:
-                await self._worker.process(batch)
+                await self._process(batch)
                 if self._flush_at is None:
                     self._flush_at = monotonic() + self._flush_seconds
-                if monotonic() < self._flush_at:
+                if not self._must_flush():
                     continue
             self._flush_at = None
+            self._kicked = False
             await self._worker.flush()
-            if self._queue.empty():
+            if not self._queue:
                 await self._worker.idle()
+
+    async def _process(self, batch: Delivery) -> None:
+        while True:
+            try:
+                return await self._worker.process(batch)
+            except PoisonedPartition as error:
+                if self._halt is None:
+                    raise
+                await self._stop(self._halt, batch, str(error))
+
+    async def _stop(self, halt: Halt, batch: Delivery, reason: str) -> None:
+        """What came before `batch` becomes durable; it and the rest wait for an operator."""
+        self._stopped = reason
+        self._room.set()
+        for waiting in (batch, *self._queue):
+            halt.set_aside(waiting.message)
+        await self._worker.flush()
+        await halt.begin(reason)
+        await self._stand_still(reason)
+
+    async def _stand_still(self, reason: str) -> None:
+        assert self._halt is not None
+        log.error("stopped %s-%d: %s", self._tp.topic, self._tp.partition, reason)
+        await self._halt.end()
+        self._stopped = None
+        log.warning("resumed %s-%d", self._tp.topic, self._tp.partition)
+
+    def _set_aside(self, batch: Delivery) -> None:
+        assert self._halt is not None
+        self._halt.set_aside(batch.message)
+
+    def _must_flush(self) -> bool:
+        is_due = self._flush_at is not None and monotonic() >= self._flush_at
+        return is_due or (self._kicked and not self._queue)
 
     async def _next(self) -> Delivery | None:
         """The next batch, or None when it is time to flush."""
-        if not self._queue.empty():
-            return self._queue.get_nowait()
+        if not self._queue and not self._kicked:
+            await self._wait_for_news()
+        if not self._queue:
+            return None
+        batch = self._queue.popleft()
+        self._room.set()
+        return batch
+
+    async def _wait_for_news(self) -> None:
         until = self._flush_at
         wait = self._idle_seconds if until is None else max(0.0, until - monotonic())
-        try:
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
-                return await self._queue.get()
-        except TimeoutError:
-            return None
+                await self._news.wait()

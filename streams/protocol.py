@@ -74,7 +74,8 @@ class PoisonWatch:
         if self._run >= self._limit.run or share > self._limit.ratio:
             raise PoisonedPartition(
                 f"{self._refused} of the last {self._records} records were refused: "
-                "look at the dead letters (tq dlq ls), mend the producer, then resume"
+                "mend the producer or the decoder, then `tq resume`; with --drain they all become "
+                "dead letters"
             )
 
     def _longest_run(self, records: int, refused: Sequence[int]) -> int:
@@ -101,25 +102,30 @@ class ScorePartition:
         outlived: Collection[bytes] = (),
         unsaid: Collection[bytes] = (),
         tail: int = -1,
+        told: tuple[int, int] = (0, -1),
+        drain_until: int = 0,
     ) -> None:
-        """`outlived`, `unsaid` and `tail`: see `streams/holdings.py`."""
+        """`outlived`, `unsaid`, `tail`, `told` and `drain_until`: see `streams/holdings.py`."""
         self._partition = partition
         self._rows = rows
         self._outlet = outlet
         self._outputs = outputs
+        self._limit = poison
         self._poison = PoisonWatch(poison)
+        self._drain_until = drain_until
+        self._stopped: str | None = None
         self._dirty = {key: rows.row(key) for key in outlived}
         self._unsaid = unsaid
         self._tail = tail
         self._unacknowledged: list[Batch] = []
         self._ticked: dict[bytes, tuple[int, int]] = {}
         """Key -> the instant due and the offset applied when it was ticked."""
-        self._progress: tuple[int, int, bool] | None = None
-        self._now = -1
+        self._progress: tuple[object, ...] | None = None
         self.newest = -1
         """Greatest timestamp among the partition's records before `position` that are known."""
-        self.position = 0
-        """The offset after the last record folded."""
+        self.position, self._now = told
+        """The offset after the last record folded, and the partition's time: what an earlier owner
+        has told of them stays true, also while its last records are read again."""
 
     @property
     def clean(self) -> bool:
@@ -139,19 +145,40 @@ class ScorePartition:
             [record.offset for record in records],
             [record.timestamp for record in records],
         )
-        self._poison.see(len(records), [refused.index for refused in decoded.refused])
+        # All before is folded, also by an earlier owner: so the report of a stop can say it.
+        self.position = max(self.position, records[0].offset)
+        self._see_refused(records, [refused.index for refused in decoded.refused])
         self._unacknowledged.append(batch)
         await self._send_dead_letters(records, decoded.refused)
         folded = self._rows.fold(decoded.columns)
         self._dirty.update(folded.touched)
         self.newest = max(self.newest, max(record.timestamp for record in records))
-        self.position = records[-1].offset + 1
+        self.position = max(self.position, records[-1].offset + 1)
         if folded.transitions:
             changes = folded.transitions
             await self._outlet.send(topics.RISK_CHANGED.name, self._outputs.risk_changes(changes))
             await self._outlet.send(topics.HIGH_RISK.name, self._outputs.alerts(changes))
         if folded.touched:
             await self._send_scores(folded.touched)
+
+    async def halt(self, reason: str, *, live: bool) -> None:
+        """Say that the partition stands still. To be called after a flush."""
+        self._stopped = reason
+        await self.report(self.newest, live=live)
+
+    def resume(self, drain_until: int) -> None:
+        """Go on with a fresh watch, which does not see records below `drain_until`."""
+        self._stopped = None
+        self._poison = PoisonWatch(self._limit)
+        self._drain_until = drain_until
+
+    def _see_refused(self, records: Sequence[Incoming], refused: list[int]) -> None:
+        drained = 0
+        if records[0].offset < self._drain_until:
+            drained = sum(record.offset < self._drain_until for record in records)
+        rest = [place - drained for place in refused if place >= drained]
+        if drained < len(records):
+            self._poison.see(len(records) - drained, rest)
 
     async def flush(self) -> None:
         """Make everything durable in the order of the protocol, then acknowledge."""
@@ -209,7 +236,8 @@ class ScorePartition:
         self._now = max(self._now, now)
         self._rows.due(self._now)
         until = min(self._now, self._rows.next_due() - 1)
-        progress = (self.position, until, live)
+        drain_until = self._drain_until if self.position < self._drain_until else None
+        progress = (self.position, until, live, self._stopped, drain_until)
         if progress == self._progress:
             return
         self._progress = progress
@@ -222,6 +250,8 @@ class ScorePartition:
                 "applied_until": until,
                 "score_offset": self._outlet.end_of(topics.SCORE.name),
                 "live": live,
+                "stopped": self._stopped,
+                "drain_until": drain_until,
             },
         )
         key = str(self._partition).encode()

@@ -16,6 +16,8 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from mode import Service
 
 FETCH_BYTES = 8 << 20
+PROMPT_MS, PATIENT_MS = 20, 500
+"""How long the broker may keep a request open while there is nothing to send."""
 
 
 class LogRecovery(Recovery):  # type: ignore[misc]  # faust ships no types
@@ -98,6 +100,17 @@ class LogReader:
                         take(tp.partition, [r for r in records if r.offset < pending[tp]])
         return reached
 
+    async def wait_for(self, partition: int, position: int, wanted: Callable[[Any], bool]) -> Any:
+        """The first record from `position` on that is `wanted`, whenever it comes."""
+        async with self._consumer(PATIENT_MS) as consumer:
+            (tp,) = self._partitions([partition])
+            consumer.assign([tp])
+            consumer.seek(tp, position)
+            while True:
+                record = await consumer.getone()
+                if wanted(record):
+                    return record
+
     async def _assign(
         self, consumer: Any, stretches: Mapping[int, tuple[int, int | None]]
     ) -> dict[Any, int]:
@@ -113,14 +126,14 @@ class LogReader:
     def _partitions(self, partitions: Iterable[int]) -> list[Any]:
         return [aiokafka.TopicPartition(self._topic, partition) for partition in partitions]
 
-    def _consumer(self) -> "_Started":
+    def _consumer(self, wait_ms: int = PROMPT_MS) -> "_Started":
         return _Started(
             aiokafka.AIOKafkaConsumer(
                 bootstrap_servers=self._bootstrap,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=FETCH_BYTES,
-                fetch_max_wait_ms=20,
+                fetch_max_wait_ms=wait_ms,
             )
         )
 

@@ -51,6 +51,13 @@ class ScoreWorker:
             self._reported = now
             await self._core.report(self._core.newest, live=self._live)
 
+    async def halt(self, reason: str) -> None:
+        """To be called after a flush."""
+        await self._core.halt(reason, live=self._live)
+
+    def resume(self, drain_until: int) -> None:
+        self._core.resume(drain_until)
+
     async def idle(self) -> None:
         """Let time pass, when all that was recorded has been folded."""
         position = await self._consumer.position(self._tp)

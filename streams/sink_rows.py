@@ -19,7 +19,7 @@ from schemas.topics import (
     Topic,
     dead_letters,
 )
-from streams.dead_letters import PREFIX
+from streams.dead_letters import PREFIX, REASON, attempt_of
 from tutor_quality.errors import UndecodableRecord
 from tutor_quality.storage.copy_binary import instant
 from tutor_quality.storage.tables import WINDOWS
@@ -35,7 +35,8 @@ from tutor_quality.storage.upserts import (
     Target,
 )
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
+"""Kafka allows a header without a value."""
 
 
 class Record(Protocol):
@@ -155,16 +156,17 @@ def _with_instants(value: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def _dead_letter(letters: Topic) -> Callable[[Record, int], Row]:
     def row(record: Record, partition: int) -> Row:
-        headers = {name: value.decode(errors="replace") for name, value in record.headers}
+        headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
         return {
             **_refused_record(headers, letters.name, partition, record.offset),
-            "reason": headers.get("tq_reason", "unknown"),
+            "reason": headers.get(REASON, "unknown"),
             "message": headers.get(f"{PREFIX}message", "written without our headers"),
             "key": record.key,
             "size": len(record.value or b""),
             "failed_at": instant(record.timestamp),
             "letter_partition": partition,
             "letter_offset": record.offset,
+            "attempt": attempt_of(record.headers),
         }
 
     return row
@@ -175,9 +177,13 @@ def _refused_record(
 ) -> dict[str, Any]:
     """Where it was; the place of the letter itself if somebody else wrote that."""
     place = [headers.get(PREFIX + name, "") for name in ("topic", "partition", "offset")]
-    if all(place) and place[1].isdecimal() and place[2].isdecimal():
+    if place[0] and _is_number(place[1], 9) and _is_number(place[2], 18):
         return {"topic": place[0], "partition": int(place[1]), "record_offset": int(place[2])}
     return {"topic": letters, "partition": partition, "record_offset": offset}
+
+
+def _is_number(text: str, digits: int) -> bool:
+    return text.isdecimal() and len(text) <= digits
 
 
 LANDINGS: dict[str, Landing] = {

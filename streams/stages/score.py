@@ -15,6 +15,7 @@ import faust
 from faust.types import TP
 
 from schemas import topics
+from streams.halts import ScoreHalt
 from streams.holdings import WATCHED, Holdings
 from streams.outlet import KafkaOutlet
 from streams.outputs import Outputs
@@ -30,6 +31,7 @@ from tutor_quality.domain.risk import RiskRule
 log = logging.getLogger(__name__)
 
 TOPIC = topics.LIFECYCLE.name
+PROGRESS = topics.PROGRESS.name
 IDLE_SECONDS = 0.25
 
 
@@ -85,6 +87,8 @@ class ScoreStage:
             outlived=held.outlived,
             unsaid=held.unsaid,
             tail=held.tail,
+            told=held.told,
+            drain_until=held.drain_until,
         )
         worker = ScoreWorker(tp, core, self._app.consumer, self._clock, config.time)
         self._tasks[partition] = PartitionTask(
@@ -93,8 +97,8 @@ class ScoreStage:
             flush_seconds=config.flush_seconds,
             idle_seconds=IDLE_SECONDS,
             crash=self._crash,
-            stopped=lambda tp: self._app.consumer.pause_partitions({tp}),
-            forget=self._app.consumer.forget,
+            halt=ScoreHalt(tp, worker, outlet, self._app.consumer, self._readers[PROGRESS]),
+            stopped=held.stopped,
         )
 
     async def revoking(self) -> None:

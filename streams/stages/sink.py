@@ -73,8 +73,6 @@ class SinkStage:
             flush_seconds=0.0,
             idle_seconds=IDLE_SECONDS,
             crash=self._crash,
-            stopped=lambda tp: self._app.consumer.pause_partitions({tp}),
-            forget=self._app.consumer.forget,
         )
 
 

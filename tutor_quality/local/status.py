@@ -23,10 +23,25 @@ APPLIED_UNTIL = """
 """
 
 
+STOPPED = """
+    SELECT partition, stopped AS reason FROM pipeline_progress
+    WHERE stopped IS NOT NULL AND generation = (SELECT max(generation) FROM pipeline_progress)
+    ORDER BY partition
+"""
+
+
+class StoppedPartition(BaseModel):
+    partition: int
+    reason: str
+
+
 class StageStatus(BaseModel):
     lag: int | None = Field(description="records not yet committed; null = Kafka does not answer")
     applied_until: datetime | None = Field(description="null = nothing applied yet")
     pids: list[int]
+    stopped_partitions: list[StoppedPartition] = Field(
+        default_factory=list, description="stand still until `tq resume`"
+    )
 
 
 class Status(BaseModel):
@@ -45,17 +60,25 @@ def status(settings: Settings) -> Status:
     problems = [] if run.ready else ["the stack is still starting"]
     if not ports.answers_http(known.api_url):
         problems.append("the API does not answer")
-    until = _applied_until(known.database_url, problems)
+    until, stopped = _progress(known.database_url, problems)
     lags = _lags(known.kafka_bootstrap, settings.topic_generation, problems)
     pids = {stage: _pids(run, stage) for stage in STAGES}
     problems += [f"stage {stage} does not run" for stage in STAGES if not pids[stage]]
+    problems += [
+        f"partition {one.partition} of stage score is stopped: {one.reason}" for one in stopped
+    ]
     return Status(
         ready=not problems,
         api={"url": known.api_url},
         kafka={"bootstrap": known.kafka_bootstrap},
         database={"url": known.database_url},
         stages={
-            stage: StageStatus(lag=lags.get(stage), applied_until=until, pids=pids[stage])
+            stage: StageStatus(
+                lag=lags.get(stage),
+                applied_until=until,
+                pids=pids[stage],
+                stopped_partitions=stopped if stage == "score" else [],
+            )
             for stage in STAGES
         },
         problems=problems,
@@ -71,12 +94,15 @@ def _lags(bootstrap: str, generation: int, problems: list[str]) -> dict[str, int
         return {}
 
 
-def _applied_until(database_url: str, problems: list[str]) -> datetime | None:
-    async def ask() -> datetime | None:
+def _progress(
+    database_url: str, problems: list[str]
+) -> tuple[datetime | None, list[StoppedPartition]]:
+    async def ask() -> tuple[datetime | None, list[StoppedPartition]]:
         connection = await asyncpg.connect(database_url, timeout=TIMEOUT_SECONDS)
         try:
+            stopped = await connection.fetch(STOPPED)
             until: datetime | None = await connection.fetchval(APPLIED_UNTIL)
-            return until
+            return until, [StoppedPartition(**row) for row in stopped]
         finally:
             await connection.close()
 
@@ -84,7 +110,7 @@ def _applied_until(database_url: str, problems: list[str]) -> datetime | None:
         return asyncio.run(ask())
     except (OSError, asyncpg.PostgresError) as error:
         problems.append(f"Postgres does not answer: {error}")
-        return None
+        return None, []
 
 
 def _pids(run: Run, stage: str) -> list[int]:

@@ -375,8 +375,8 @@ async def newly_high_risk(connection: Connection, after: datetime, limit: int) -
 
 async def progress(connection: Connection) -> list[Row]:
     return await connection.fetch(  # type: ignore[no-any-return]
-        "SELECT partition, generation, applied_offset, applied_until, score_offset, live"
-        " FROM pipeline_progress ORDER BY partition"
+        "SELECT partition, generation, applied_offset, applied_until, score_offset, live,"
+        " stopped FROM pipeline_progress ORDER BY partition"
     )
 
 

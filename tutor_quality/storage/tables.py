@@ -326,6 +326,8 @@ def _progress_columns(*, offset_is_key: bool) -> list[Column[object]]:
         Column("applied_until", Instant, nullable=False),
         Column("score_offset", BigInteger, nullable=False),
         Column("live", Boolean, nullable=False),
+        Column("stopped", Text, comment="why; null = it goes on"),
+        Column("drain_until", BigInteger, comment="offset below which the limit does not count"),
         Column("record_offset", BigInteger, primary_key=offset_is_key, nullable=False),
     ]
 
@@ -358,6 +360,9 @@ dead_letters = Table(
     Column("failed_at", Instant, nullable=False),
     Column("letter_partition", Integer, nullable=False, comment="where its bytes are"),
     Column("letter_offset", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, comment="1 = as first sent"),
+    Column("retried_at", Instant, comment="by an operator, as is the next; not in Kafka"),
+    Column("dropped_at", Instant),
     Index(None, "failed_at"),
 )
 

@@ -132,7 +132,7 @@ PENDING_PROGRESS = Target(
 )
 DEAD_LETTERS = Target(
     tables.dead_letters,
-    columns=_names(tables.dead_letters),
+    columns=_names(tables.dead_letters, without=("retried_at", "dropped_at")),
     key=("topic", "partition", "record_offset"),
     version=("failed_at", "letter_partition", "letter_offset"),
     ascending=False,
@@ -185,7 +185,8 @@ SELECT {PROGRESS} FROM reached ORDER BY ({NEWEST}) DESC LIMIT 1
 ON CONFLICT (partition) DO UPDATE SET
     generation = excluded.generation, applied_offset = excluded.applied_offset,
     applied_until = excluded.applied_until, score_offset = excluded.score_offset,
-    live = excluded.live, record_offset = excluded.record_offset
+    live = excluded.live, stopped = excluded.stopped, drain_until = excluded.drain_until,
+    record_offset = excluded.record_offset
 WHERE (excluded.generation, excluded.applied_offset, excluded.applied_until, excluded.record_offset)
     > (known.generation, known.applied_offset, known.applied_until, known.record_offset)"""
 

@@ -782,6 +782,11 @@ export interface components {
              */
             live: boolean;
             /**
+             * Stopped
+             * @description why it stands still until `tq resume`; null = it goes on
+             */
+            stopped: string | null;
+            /**
              * Lag Seconds
              * @description now minus applied_until; null in a replay
              */

@@ -357,6 +357,7 @@ export function aPipeline(now: number): Pipeline {
       applied_offset: 61_204 + partition * 731,
       applied_until: iso(now - 400 * (partition + 1)),
       live: true,
+      stopped: null,
       lag_seconds: 0.4 * (partition + 1),
     })),
     lag_seconds: 1.6,

@@ -45,7 +45,7 @@ def from_json(**fields: object) -> dict[str, Any]:
 
 
 def test_a_value_starts_with_the_id_of_its_schema() -> None:
-    assert encode("partition_progress", PROGRESS)[:5] == header(8)
+    assert encode("partition_progress", PROGRESS)[:5] == header(9)
 
 
 def test_a_record_that_does_not_fit_its_schema_is_not_encoded() -> None:
@@ -110,7 +110,7 @@ def test_a_union_branch_that_does_not_exist_is_undecodable(branch: bytes) -> Non
 
 def test_a_boolean_of_two_is_undecodable() -> None:
     with pytest.raises(UndecodableRecord, match="boolean"):
-        decode("partition_progress", encode("partition_progress", PROGRESS)[:-1] + b"\2")
+        decode("partition_progress", encode("partition_progress", PROGRESS)[:-3] + b"\2\0\0")
 
 
 @pytest.mark.parametrize("number", [b"\x80" * 10 + b"\1", b"\xff" * 9 + b"\2", b"\x80"])

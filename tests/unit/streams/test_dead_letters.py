@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas import topics
-from streams.dead_letters import dead_letter
+from streams.dead_letters import attempt_of, dead_letter, original_headers
 from tutor_quality.errors import UndecodableRecord
 
 
@@ -31,3 +31,17 @@ def test_the_record_is_untouched_and_its_place_and_reason_are_named() -> None:
 def test_a_tombstone_without_a_key_keeps_its_nothing() -> None:
     letter = dead_letter(Source(None, None), topics.LIFECYCLE, 0, UndecodableRecord("no key"))
     assert (letter.key, letter.value) == (None, None)
+
+
+def test_the_headers_of_the_refused_record_come_back_as_they_were() -> None:
+    source = Source(headers=(("mine", b"1"), ("tq_reason", b"mine too"), ("empty", b"")))
+    letter = dead_letter(source, topics.LIFECYCLE, 0, UndecodableRecord("cut short"))
+    assert original_headers(letter.headers) == list(source.headers)
+    assert original_headers([("somebody", b"else's")]) == [("somebody", b"else's")]
+
+
+def test_the_attempt_is_told_by_the_header_and_is_one_without_a_sane_one() -> None:
+    assert attempt_of([("tq_attempt", b"3")]) == 3
+    for nonsense in (b"", b"-1", b"99999999999", "²".encode(), None):
+        assert attempt_of([("tq_attempt", nonsense)]) == 1
+    assert attempt_of([]) == 1

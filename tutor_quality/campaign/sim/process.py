@@ -254,6 +254,8 @@ class Process:
             outlived=held.outlived,
             unsaid=held.unsaid,
             tail=held.tail,
+            told=held.told,
+            drain_until=held.drain_until,
         )
 
     def close(self) -> int:

@@ -1,0 +1,1 @@
+"""What operators do by command: look at dead letters, resume partitions, rebuild the read model."""
