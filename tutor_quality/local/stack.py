@@ -53,6 +53,9 @@ class Stopped(Exception):
     """Ends work in a thread when the stack is told to stop."""
 
 
+PORTS = ("postgres", "kafka", "kafka-controller")
+
+
 class Stack:
     """The parts of one stack. `start` may be cancelled at any point; then call `stop`."""
 
@@ -71,6 +74,7 @@ class Stack:
 
     async def start(self) -> None:
         """Raises ConfigurationError with the reason if a part cannot start."""
+        self._choose_ports()
         build = asyncio.create_task(self._build_dashboard())
         try:
             await together(self._start_database(), self._start_kafka())
@@ -241,7 +245,7 @@ class Stack:
         return postgres.Postgres(
             data_dir=self._home.postgres,
             log=self._home.log_file("postgres"),
-            port=self._port("postgres"),
+            port=self._run.ports["postgres"],
             password=self._home.secrets().postgres_password,
             bin_dir=postgres.bin_folder(self._settings.postgres_bin),
         )
@@ -251,19 +255,23 @@ class Stack:
         return kafka.Kafka(
             data_dir=self._home.kafka,
             log=self._home.log_file("kafka"),
-            port=self._port("kafka"),
-            controller_port=self._port("kafka-controller"),
+            port=self._run.ports["kafka"],
+            controller_port=self._run.ports["kafka-controller"],
             jar_dir=jars,
             java_home=java,
             startup_cache=kafka.startup_cache(self._settings.cache_path, java),
         )
 
-    def _port(self, name: str) -> int:
-        """The one of the last run if it is free, so that clients find their parts again."""
-        wanted = chain(self._remembered_port(name), ports.candidates())
-        self._run.ports[name] = self._reservations.take(wanted)
+    def _choose_ports(self) -> None:
+        """Those of the last run if they are free, so that clients find their parts again.
+
+        All at once and first: Postgres is ready long before Kafka's jars are there, and who asks
+        where the one is must not fail for want of the other.
+        """
+        for name in PORTS:
+            wanted = chain(self._remembered_port(name), ports.candidates())
+            self._run.ports[name] = self._reservations.take(wanted)
         self._remember()
-        return self._run.ports[name]
 
     def _api_port(self) -> int:
         """A changed setting counts more than the port of the last run."""
