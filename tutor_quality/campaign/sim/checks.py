@@ -15,7 +15,7 @@ from streams.rows import generation_of
 from tutor_quality.campaign.oracle import THRESHOLD, Naive, Told, counts_after, naive_tutor
 from tutor_quality.campaign.sim.broker import Stored
 from tutor_quality.campaign.sim.history import FUTURE, MINUTE
-from tutor_quality.campaign.sim.process import RULE
+from tutor_quality.campaign.sim.process import RULE, PartitionRun
 from tutor_quality.campaign.sim.schedule import Epoch, Schedule
 from tutor_quality.domain.fold import TutorRows
 
@@ -41,7 +41,9 @@ def problems(schedule: Schedule) -> list[str]:
                 found += _wrong_progress(schedule, partition, epoch, told)
                 found += _wrong_fates(schedule, partition, epoch, fates)
         found += _wrong_letters(schedule, partition)
-    return found
+    return found + [
+        wrong for run in schedule.ledger.watched for wrong in _wrong_stop(schedule, run)
+    ]
 
 
 def _is_refused(epoch: Epoch, partition: int, record: Stored) -> bool:
@@ -257,3 +259,16 @@ def _wrong_letters(schedule: Schedule, partition: int) -> Iterator[str]:
     for record in last.logs[partition]:
         if _is_refused(last, partition, record) and (record.offset, record.value) not in letters:
             yield f"no dead letter for the refused offset {record.offset}"
+
+
+# Poison
+
+
+def _wrong_stop(schedule: Schedule, run: PartitionRun) -> Iterator[str]:
+    (epoch,) = [one for one in schedule.epochs if one.generation == run.generation]
+    longest = current = 0
+    for record in run.seen:
+        current = current + 1 if _is_refused(epoch, run.partition, record) else 0
+        longest = max(longest, current)
+    if run.poisoned != (longest >= run.limit.run):
+        yield f"{longest} refused in a row, and the partition stopped: {run.poisoned}"

@@ -15,7 +15,7 @@ from typing import Any
 from streams import outputs
 from streams.holdings import Holdings
 from streams.outlet import KafkaOutlet
-from streams.protocol import ScorePartition
+from streams.protocol import PoisonWatch, ScorePartition
 from streams.score_worker import ScoreWorker
 from tutor_quality.domain.fold import TutorRows
 from tutor_quality.domain.tutor import TutorRow
@@ -140,6 +140,13 @@ MISTAKES = (
         "_count",
         "occurred_at > self.clock - ",
         "occurred_at >= self.clock - ",
+    ),
+    Mistake(
+        "poison-counted-within-a-batch-only",
+        PoisonWatch,
+        "_longest_run",
+        "run, expected = self._run, 0",
+        "run, expected = 0, 0",
     ),
     Mistake(
         "progress-before-durable",

@@ -9,7 +9,7 @@ from random import Random
 from streams.holdings import WATCHED, Holdings
 from streams.outlet import KafkaOutlet
 from streams.outputs import Outputs
-from streams.protocol import PoisonLimit, ScorePartition
+from streams.protocol import PoisonedPartition, PoisonLimit, ScorePartition
 from streams.score_worker import ScoreWorker
 from tutor_quality.campaign.oracle import THRESHOLD
 from tutor_quality.campaign.sim.broker import INPUT, Broker, Producer, Reader, Stored, Token
@@ -91,7 +91,11 @@ class PartitionRun:
         self.idles = 0
         """Completed ones since the run began."""
         self.park: Park | None = None
-        self.stopped = False
+        self.limit = process.config.poison
+        self.seen: list[Stored] = []
+        """What the worker was given, in order."""
+        self.poisoned = False
+        self.generation = process.generation
         self.task = Steps(self._run())
 
     # What ScoreWorker asks the consumer
@@ -145,7 +149,7 @@ class PartitionRun:
     async def _run(self) -> None:
         while True:
             if self.queue:
-                await self.worker.process(self.queue.popleft())
+                await self._hand_over(self.queue.popleft())
                 if self._random.random() < self._process.config.hold_back:
                     continue
             await self.worker.flush()
@@ -153,6 +157,14 @@ class PartitionRun:
                 await self.worker.idle()
                 self.idles += 1
                 await self._wait()
+
+    async def _hand_over(self, batch: Delivery) -> None:
+        self.seen += batch.records
+        try:
+            await self.worker.process(batch)
+        except PoisonedPartition:
+            self.poisoned = True
+            raise
 
     async def _wait(self) -> None:
         # What was fetched before one call of idle is there before the next.
@@ -173,7 +185,7 @@ class Config:
         self.hold_back = random.choice((0.0, 0.3, 0.7))
         self.fetch = random.choice((1, 3, 6, 12))
         self.generation = 1
-        self.poison = random.choice((PoisonLimit(run=4, ratio=1.0), NO_LIMIT, NO_LIMIT))
+        self.poison = random.choice((PoisonLimit(run=3, ratio=1.0), NO_LIMIT))
 
 
 NO_LIMIT = PoisonLimit(ratio=1.0, run=1 << 30)
@@ -184,6 +196,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fates: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
+        self.watched: list[PartitionRun] = []
+        """Those that a run of refused records must stop."""
 
     def rows(self, generation: int, partition: int) -> TutorRows:
         return LedgerRows(self, generation, partition)
@@ -212,6 +226,7 @@ class Process:
         self, name: str, broker: Broker, config: Config, ledger: Ledger, random: Random
     ) -> None:
         self.name = name
+        self._ledger = ledger
         self.broker = broker
         self.config = config
         self.random = random
@@ -239,7 +254,10 @@ class Process:
     async def _restore(self, committed: dict[int, int]) -> None:
         await self.holdings.restore(set(committed))
         for partition, position in committed.items():
-            self.runs[partition] = PartitionRun(self, partition, position, self._core(partition))
+            run = PartitionRun(self, partition, position, self._core(partition))
+            self.runs[partition] = run
+            if run.limit is not NO_LIMIT:
+                self._ledger.watched.append(run)
 
     def _core(self, partition: int) -> ScorePartition:
         held = self.holdings[partition]

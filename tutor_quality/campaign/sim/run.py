@@ -12,10 +12,11 @@ from schemas.lifecycle import LifecycleBatch, decoding, records
 from streams import protocol
 from tutor_quality.campaign.sim.checks import problems
 from tutor_quality.campaign.sim.planted import MISTAKES, Mistake, planted, replaced
-from tutor_quality.campaign.sim.schedule import Say, Schedule
+from tutor_quality.campaign.sim.schedule import Say, Schedule, Stuck
 
 CAUGHT_WITHIN = 200
 """Schedules that a planted mistake may survive."""
+BROKEN = "the program broke: "
 REMEMBERED = 4_000
 """Records and batches whose decoding is kept: those of the neighbouring schedules."""
 
@@ -66,8 +67,10 @@ def run_one(seed: int, say: Say | None = None) -> tuple[int, list[str]]:
     try:
         schedule.run()
         found = problems(schedule)
+    except Stuck as error:
+        found = [str(error)]
     except Exception:  # noqa: BLE001  # whatever production code raises is a finding
-        found = [format_exc()]
+        found = [f"{BROKEN}{format_exc()}"]
     return schedule.faults.total(), found
 
 
@@ -75,7 +78,9 @@ def catch(mistake: Mistake, first_seed: int = 0) -> int | None:
     """Schedules until the mistake is seen; None = more than it may survive."""
     with planted(mistake), _decoding_remembered():
         for count in range(CAUGHT_WITHIN):
-            if run_one(first_seed + count)[1]:
+            found = run_one(first_seed + count)[1]
+            # A mistake that breaks the program proves nothing about the checks.
+            if found and not found[0].startswith(BROKEN):
                 return count + 1
     return None
 

@@ -26,10 +26,6 @@ class Stuck(Exception):
     """The schedule did not come to rest after healing."""
 
 
-class Unexpected(Exception):
-    """A worker died of something that no fault explains."""
-
-
 class Epoch:
     """The input topic between two re-creations."""
 
@@ -59,7 +55,6 @@ class Schedule:
         self.processes: list[Process] = []
         self.waiting = list(reversed(self.history.records))
         self.epochs = [Epoch(self.config.generation)]
-        self.poison_limit = self.config.poison
         self._names = 0
         self._seen: dict[int, int] = {}
         """Partition -> completed idles of its owner since the hour began."""
