@@ -11,7 +11,7 @@ from tutor_quality.campaign.sim.planted import MISTAKES, Mistake
 from tutor_quality.campaign.sim.run import CAUGHT_WITHIN, catch
 
 SCHEDULES = 60_000
-PIECE = 10_000
+PIECE = 5_000
 FAULTS = 20
 """At least so many a schedule, on average: fewer would prove little."""
 

@@ -37,7 +37,7 @@ def sim(
         return
     result = run_schedules(_told(range(seed, seed + schedules), quiet=as_json))
     if planted:
-        catch_all(result, seed)
+        catch_all(result)
     print(json.dumps(result.as_dict()) if as_json else _as_text(result))
     if not result.holds:
         raise typer.Exit(FAILED)

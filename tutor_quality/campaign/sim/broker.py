@@ -160,17 +160,17 @@ class Producer:
         Returns how many writes landed, are late, are lost.
         """
         landed = late = lost = 0
-        for place in list(self.sent):
-            waiting = self.sent[place]
-            count = len(waiting)
-            now = int(self._random.random() * (count + 1)) if self._random.random() < 0.5 else 0
-            later = now + int(self._random.random() * (count - now + 1))
+        chance = self._random.random
+        for place, waiting in self.sent.items():
             batches = [batch for batch, _ in waiting]
+            now = 0 if chance() < 0.5 else int(chance() * (len(batches) + 1))
+            later = len(batches) if chance() < 0.5 else int(chance() * (len(batches) + 1))
             for batch in batches[:now]:
                 self._broker.append(place, batch.records)
             if later > now:
                 self._broker.orphans.append((place, deque(batches[now:later])))
-            landed, late, lost = landed + now, late + later - now, lost + count - later
+            later = max(now, later)
+            landed, late, lost = landed + now, late + later - now, lost + len(batches) - later
         self.sent.clear()
         return landed, late, lost
 

@@ -68,7 +68,7 @@ class _Writer:
         self._records: list[Raw] = []
         self._told: list[SessionEvent] = []
         self._faults = 0
-        self._bad_share = random.choice((0.0, 0.05, 0.05, 0.4))
+        self._bad_share = random.choice((0.0, 0.05, 0.1, 0.2))
 
     def write(self) -> History:
         random = self._random
@@ -76,7 +76,8 @@ class _Writer:
             self._now += random.choice(STEPS)
             chance = random.random()
             if chance < self._bad_share:
-                self._add_bad()
+                for _ in range(random.choice((1, 1, 4))):
+                    self._add_bad()
             elif chance < self._bad_share + 0.05:
                 self._add_marker()
             elif chance < self._bad_share + 0.12 and self._records:

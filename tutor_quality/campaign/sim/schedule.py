@@ -61,7 +61,7 @@ class Schedule:
         self._hour: dict[tuple[str, int], int] | None = None
         self._hours_owner: dict[int, PartitionRun] = {}
         self._jumps = random.choice((1, 3, 5)) if live else 0
-        self._may_recreate = random.random() < 0.15
+        self._may_recreate = random.random() < 0.3
         self._network = random.choice((0.03, 0.07, 0.12))
         self._rate = random.choice((0.015, 0.04, 0.08))
 
@@ -153,7 +153,7 @@ class Schedule:
         """A write becomes durable."""
         process = self._any_process()
         if process is None or not process.producer.sent:
-            if self.broker.orphans and self.random.random() < 0.3:
+            if self.broker.orphans and self.random.random() < 0.1:
                 self.land_orphan()
             return
         places = list(process.producer.sent)
@@ -246,9 +246,9 @@ class Schedule:
             self.wake()
         elif chance < 0.68:
             self.rebalance()
-        elif chance < 0.93:
+        elif chance < 0.92:
             self.hour_begins()
-        elif chance < 0.96:
+        elif chance < 0.95:
             self.offsets_expire()
         elif self._may_recreate:
             self.recreate()
@@ -465,7 +465,7 @@ class Schedule:
         an hour passes, and all is compacted."""
         self.tell("healing")
         self._rate = 0.0
-        late = self.random.random() < 0.5
+        late = self.random.random() < 0.7
         if not late:
             self.all_lands()
         self.rebalance()
