@@ -15,7 +15,7 @@ HISTORY_SHARED_BY = 16
 MINUTE = 60_000
 LOOK = 10 * MINUTE
 """In this time every owner has looked for gaps; compaction waits for longer."""
-DRAIN_STEPS = 20_000
+DRAIN_STEPS = 1_000
 FAR = 5_000 * DAY
 """How far the wall clock is from a replayed history."""
 
