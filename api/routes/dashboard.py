@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
-
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from api.access import ScopedRoute, public
