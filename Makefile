@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCKS := requirements/bootstrap.lock requirements/dev.lock
 T ?= tests
 
-.PHONY: help setup run test check format clean distclean lock
+.PHONY: help setup run test check fuzz-api format clean distclean lock
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -28,6 +28,9 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.kafka.yml
 	$(BIN)/tq schemas check
 	@sh deploy/lint.sh
+
+fuzz-api: setup ## 500 made-up requests for each operation of the API
+	@exec $(BIN)/python -m pytest -s tests/integration/test_api_contract.py --api-examples 500
 
 format: setup ## rewrite to our format, and .env.example from the settings
 	$(BIN)/ruff format .

@@ -31,4 +31,4 @@ quietly() {
 cd deploy/lint
 quietly "$linters/redocly" lint --config redocly.yaml --format=stylish ../../docs/api/openapi.json
 quietly "$linters/spectral" lint --fail-severity=hint --ruleset spectral.yaml \
-    ../../docs/api/openapi.json
+    ../../docs/api/openapi.json ../../docs/api/asyncapi.json

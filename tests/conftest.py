@@ -12,6 +12,15 @@ from tests.support import broker, postgres
 from tutor_quality.local.postgres import Postgres
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--api-examples",
+        default=30,
+        type=int,
+        help="requests that are made up for each operation of the API",
+    )
+
+
 @pytest.fixture(scope="session")
 def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`host:port` of a broker that all tests share: name your topics and groups uniquely."""

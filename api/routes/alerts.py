@@ -62,7 +62,10 @@ async def list_alerts(
 )
 @requires("predict", "admin")
 async def acknowledge_alert(
-    request: Request, alert_id: Annotated[UUID, Path(description="the alert")]
+    request: Request,
+    alert_id: Annotated[
+        UUID, Path(description="the alert", examples=["0d8f8f3e-4a0b-5a86-9d6c-2f6e6a0d0001"])
+    ],
 ) -> Response:
     """The first acknowledgement counts; a second one changes nothing."""
     services = services_of(request)

@@ -5,13 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from api.access import ScopedRoute, public
 from api.errors import Problem
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-RESERVED = frozenset({"api", "docs"})
-"""First steps of paths that are no pages."""
 NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Tutor Quality</title>
 <h1>The dashboard is not built</h1>
@@ -29,15 +28,20 @@ def folder() -> Path:
     return PACKAGED if PACKAGED.is_dir() else CHECKOUT
 
 
+class PagePath(PathConvertor):
+    """Leaves the API's addresses alone, so that their own routes answer 404 and 405."""
+
+    regex = r"(?!(?:api|docs)(?:/|$)).*"
+
+
 def router_for(dist: Path) -> APIRouter:
     """Serves `dist`, also once it is built; every path that is no file is a page."""
+    register_url_convertor("page", PagePath())
     router = APIRouter(route_class=ScopedRoute)
 
-    @router.get("/{path:path}", include_in_schema=False)
+    @router.get("/{path:page}", include_in_schema=False)
     @public
     async def page(request: Request, path: str) -> Response:
-        if path.split("/", 1)[0] in RESERVED:
-            raise Problem(404, "There is nothing at this address.")
         if not (dist / "index.html").is_file():
             return HTMLResponse(NOT_BUILT)
         file = _file(dist, path)

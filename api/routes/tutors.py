@@ -40,7 +40,9 @@ EXPORT_PAGE = 1000
 WINDOWS = (7, 30, 90)
 DAY = timedelta(days=1)
 
-TutorId = Annotated[UUID, Path(description="the tutor")]
+TutorId = Annotated[
+    UUID, Path(description="the tutor", examples=["9b6f0a4e-13a7-4a52-8d3b-6d1f6f0d0001"])
+]
 Limit = Annotated[int, Query(ge=1, le=1000, description="items of a page")]
 CursorText = Annotated[
     str | None, Query(max_length=2000, description="`next_cursor` of the page before")
