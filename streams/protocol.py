@@ -15,6 +15,7 @@ from typing import Protocol
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.lifecycle import Refused, decode_lifecycle, encode_tick
+from streams.crash_points import Reached, pass_by
 from streams.dead_letters import dead_letter
 from streams.outlet import Gap, Incoming, Outgoing, Outlet
 from streams.outputs import Outputs
@@ -100,6 +101,7 @@ class ScorePartition:
         outlived: Collection[bytes] = (),
         unsaid: Collection[bytes] = (),
         tail: int = -1,
+        reached: Reached = pass_by,
     ) -> None:
         """`outlived`, `unsaid` and `tail`: see `streams/holdings.py`."""
         self._partition = partition
@@ -110,6 +112,7 @@ class ScorePartition:
         self._dirty = {key: rows.row(key) for key in outlived}
         self._unsaid = unsaid
         self._tail = tail
+        self._reached = reached
         self._unacknowledged: list[Batch] = []
         self._ticked: dict[bytes, tuple[int, int]] = {}
         """Key -> the instant due and the offset applied when it was ticked."""
@@ -151,6 +154,7 @@ class ScorePartition:
             await self._outlet.send(topics.HIGH_RISK.name, self._outputs.alerts(changes))
         if folded.touched:
             await self._send_scores(folded.touched)
+        self._reached("outputs-sent")
 
     async def flush(self) -> None:
         """Make everything durable in the order of the protocol, then acknowledge."""
@@ -160,12 +164,16 @@ class ScorePartition:
         await self._send_scores({key: self._rows.row(key) for key in unsaid})
         await self._outlet.durable()
         if dirty:
+            self._reached("outputs-durable")
             await self._send_rows(dirty)
             await self._outlet.durable()
+            self._reached("rows-durable")
         await self._heal()
         for batch in batches:
             batch.acknowledge()
         self._unacknowledged = []
+        if batches:
+            self._reached("acknowledged")
 
     def catch_up(self, position: int) -> None:
         """To be called when all records of the partition, up to `position`, are folded."""

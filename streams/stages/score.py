@@ -15,6 +15,7 @@ import faust
 from faust.types import TP
 
 from schemas import topics
+from streams.crash_points import Reached
 from streams.holdings import WATCHED, Holdings
 from streams.outlet import KafkaOutlet
 from streams.outputs import Outputs
@@ -41,6 +42,7 @@ class ScoreConfig:
     generation: int
     flush_seconds: float
     poison: PoisonLimit
+    reached: Reached
     time: str
     """wall, log or auto: what makes expiries due, see settings."""
 
@@ -85,6 +87,7 @@ class ScoreStage:
             outlived=held.outlived,
             unsaid=held.unsaid,
             tail=held.tail,
+            reached=config.reached,
         )
         worker = ScoreWorker(tp, core, self._app.consumer, self._clock, config.time)
         self._tasks[partition] = PartitionTask(
