@@ -16,6 +16,7 @@ from schemas import topics
 from schemas.codec import encode
 from schemas.lifecycle import Refused, decode_lifecycle, encode_tick
 from schemas.scores import version_of_score
+from streams.crash_points import Reached, pass_by
 from streams.dead_letters import dead_letter
 from streams.outlet import Gap, Incoming, Outgoing, Outlet
 from streams.outputs import Outputs
@@ -104,6 +105,7 @@ class ScorePartition:
         tail: int = -1,
         told: tuple[int, int] = (0, -1),
         drain_until: int = 0,
+        reached: Reached = pass_by,
     ) -> None:
         """`outlived`, `unsaid`, `tail`, `told` and `drain_until`: see `streams/holdings.py`."""
         self._partition = partition
@@ -117,6 +119,7 @@ class ScorePartition:
         self._dirty = {key: rows.row(key) for key in outlived}
         self._unsaid = unsaid
         self._tail = tail
+        self._reached = reached
         self._unacknowledged: list[Batch] = []
         self._ticked: dict[bytes, tuple[int, int]] = {}
         """Key -> the instant due and the offset applied when it was ticked."""
@@ -160,6 +163,7 @@ class ScorePartition:
             await self._outlet.send(topics.HIGH_RISK.name, self._outputs.alerts(changes))
         if folded.touched:
             await self._send_scores(folded.touched)
+        self._reached("outputs-sent")
 
     async def halt(self, reason: str, *, live: bool) -> None:
         """Say that the partition stands still. To be called after a flush."""
@@ -188,12 +192,16 @@ class ScorePartition:
         await self._send_scores({key: self._rows.row(key) for key in unsaid})
         await self._outlet.durable()
         if dirty:
+            self._reached("outputs-durable")
             await self._send_rows(dirty)
             await self._outlet.durable()
+            self._reached("rows-durable")
         await self._heal()
         for batch in batches:
             batch.acknowledge()
         self._unacknowledged = []
+        if batches:
+            self._reached("acknowledged")
 
     def catch_up(self, position: int) -> None:
         """To be called when all records of the partition, up to `position`, are folded."""

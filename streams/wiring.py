@@ -9,6 +9,7 @@ import faust
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
+from streams.crash_points import crash_at
 from streams.groups import group_of
 from streams.partitions import Assignment, Stage
 from streams.protocol import PoisonLimit
@@ -77,6 +78,7 @@ def _score(settings: Settings) -> StageApp:
         generation=settings.topic_generation,
         flush_seconds=settings.score_flush_ms / 1000,
         poison=PoisonLimit(settings.poison_ratio, settings.poison_run),
+        reached=crash_at(settings.crash_at),
         time=settings.topic_time,
     )
     stage = app.stage = ScoreStage(app, config, SystemClock(), crash)
@@ -89,7 +91,7 @@ def _sink(settings: Settings) -> StageApp:
         raise ConfigurationError("TQ_DATABASE_URL is missing: where is Postgres?")
     url = settings.database_url.get_secret_value()
     app = _app("sink", settings, settings.sink_batch_records)
-    stage = app.stage = SinkStage(app, crash)
+    stage = app.stage = SinkStage(app, crash, crash_at(settings.crash_at))
     sink_agent(app, stage)
 
     async def connect() -> None:

@@ -91,6 +91,11 @@ class Settings(BaseSettings):
     jwt_issuer: str | None = Field(None, description="accept bearer tokens of this issuer")
     jwt_audience: str | None = Field(None, description="… made for this audience")
     jwt_public_key: SecretStr | None = Field(None, description="… signed by this PEM key")
+    crash_at: str | None = Field(
+        None,
+        pattern=r"^[a-z-]+:[1-9]\d*$",
+        description="for campaigns: point:n ends a stage at the n-th passing of a named point",
+    )
     log_level: str = Field("WARNING", description="of our own processes")
 
     @cached_property

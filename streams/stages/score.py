@@ -15,6 +15,7 @@ import faust
 from faust.types import TP
 
 from schemas import topics
+from streams.crash_points import Reached
 from streams.halts import ScoreHalt
 from streams.holdings import WATCHED, Holdings
 from streams.outlet import KafkaOutlet
@@ -43,6 +44,7 @@ class ScoreConfig:
     generation: int
     flush_seconds: float
     poison: PoisonLimit
+    reached: Reached
     time: str
     """wall, log or auto: what makes expiries due, see settings."""
 
@@ -89,6 +91,7 @@ class ScoreStage:
             tail=held.tail,
             told=held.told,
             drain_until=held.drain_until,
+            reached=config.reached,
         )
         worker = ScoreWorker(tp, core, self._app.consumer, self._clock, config.time)
         self._tasks[partition] = PartitionTask(

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from schemas import topics
 from schemas.topics import Topic
+from streams.crash_points import Reached
 from streams.dead_letters import dead_letter
 from streams.outlet import KafkaOutlet
 from streams.partitions import Assignment, Crash, Delivery, PartitionTask
@@ -31,9 +32,10 @@ IDLE_SECONDS = 5.0
 class SinkStage:
     """All partitions of this worker."""
 
-    def __init__(self, app: Any, crash: Crash) -> None:
+    def __init__(self, app: Any, crash: Crash, reached: Reached) -> None:
         self._app = app
         self._crash = crash
+        self._reached = reached
         self._pool: asyncpg.Pool | None = None
         self._tasks: dict[TP, PartitionTask] = {}
 
@@ -66,7 +68,9 @@ class SinkStage:
     def _start(self, tp: TP) -> PartitionTask:
         assert self._pool is not None
         outlet = KafkaOutlet(self._app.producer._producer, tp.partition, {}, {})
-        worker = SinkWorker(SUNK[tp.topic], tp.partition, SinkWriter(self._pool), outlet)
+        worker = SinkWorker(
+            SUNK[tp.topic], tp.partition, SinkWriter(self._pool), outlet, self._reached
+        )
         return PartitionTask(
             tp,
             worker,
@@ -80,12 +84,18 @@ class SinkWorker:
     """Writes the batches of one partition."""
 
     def __init__(
-        self, topic: Topic, partition: int, writer: SinkWriter, outlet: KafkaOutlet
+        self,
+        topic: Topic,
+        partition: int,
+        writer: SinkWriter,
+        outlet: KafkaOutlet,
+        reached: Reached,
     ) -> None:
         self._topic = topic
         self._partition = partition
         self._writer = writer
         self._outlet = outlet
+        self._reached = reached
         self._written: list[Delivery] = []
 
     @property
@@ -94,6 +104,7 @@ class SinkWorker:
 
     async def process(self, batch: Delivery) -> None:
         refused = await self._writer.write(self._topic, self._partition, batch.records)
+        self._reached("committed")
         by_offset = {record.offset: record for record in batch.records}
         letters = [
             dead_letter(
@@ -109,9 +120,11 @@ class SinkWorker:
         self._written.append(batch)
 
     async def flush(self) -> None:
-        for batch in self._written:
+        written, self._written = self._written, []
+        for batch in written:
             batch.acknowledge()
-        self._written = []
+        if written:
+            self._reached("acknowledged")
 
     async def idle(self) -> None:
         """Nothing to do without records."""
