@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from schemas import codec
 from schemas.binary import AvroReader
@@ -20,6 +20,7 @@ from schemas.topics import (
     dead_letters,
 )
 from streams.dead_letters import PREFIX, REASON, attempt_of
+from streams.outlet import Incoming
 from tutor_quality.errors import UndecodableRecord
 from tutor_quality.storage.copy_binary import instant
 from tutor_quality.storage.tables import WINDOWS
@@ -39,21 +40,6 @@ Headers = Sequence[tuple[str, bytes | None]]
 """Kafka allows a header without a value."""
 
 
-class Record(Protocol):
-    """A Kafka record, e.g. aiokafka's."""
-
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def headers(self) -> Headers: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Landing:
     """Where the records of a topic go and how one becomes a row.
@@ -63,25 +49,25 @@ class Landing:
     """
 
     target: Target
-    row: Callable[[Record, int], Row]
-    newest: Callable[[Sequence[Record]], Sequence[Record]] = list
+    row: Callable[[Incoming, int], Row]
+    newest: Callable[[Sequence[Incoming]], Sequence[Incoming]] = list
     """Drops records of which a newer one is among them, where that is cheaper than decoding."""
 
 
-def _tutor_profile(record: Record, partition: int) -> Row:
+def _tutor_profile(record: Incoming, partition: int) -> Row:
     value = _decoded(TUTOR_PROFILE, record)
     tutor_id = value.pop("tutor_id")
     name = value["name"] or f"Tutor {tutor_id[:8]}"
     return {**_profile(record, value), "id": tutor_id, "name": name}
 
 
-def _student_profile(record: Record, partition: int) -> Row:
+def _student_profile(record: Incoming, partition: int) -> Row:
     value = _decoded(STUDENT_PROFILE, record)
     student_id = value.pop("student_id")
     return {**_profile(record, value), "id": student_id, "name": value["name"] or student_id}
 
 
-def _profile(record: Record, value: dict[str, Any]) -> dict[str, Any]:
+def _profile(record: Incoming, value: dict[str, Any]) -> dict[str, Any]:
     return {
         **value,
         "profile_updated_at": instant(value["updated_at"]),
@@ -90,7 +76,7 @@ def _profile(record: Record, value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _score(record: Record, partition: int) -> Row:
+def _score(record: Incoming, partition: int) -> Row:
     value = _with_instants(_decoded(SCORE, record), "as_of", "next_change_at")
     for days in WINDOWS:
         counts = value.pop(f"attendance_{days}d")
@@ -98,13 +84,13 @@ def _score(record: Record, partition: int) -> Row:
     return value
 
 
-def newest_scores(records: Sequence[Record]) -> list[Record]:
+def newest_scores(records: Sequence[Incoming]) -> list[Incoming]:
     """In a catch-up most scores of a batch are outdated by others in it.
 
     Not the last of a key wins but the greatest (generation, version): a worker that was believed
     dead may have sent the last one.
     """
-    newest: dict[bytes | None, tuple[tuple[int, int], Record]] = {}
+    newest: dict[bytes | None, tuple[tuple[int, int], Incoming]] = {}
     odd = []
     for record in records:
         order = _score_order(record.value or b"")
@@ -132,20 +118,20 @@ def _score_header() -> bytes:
     return header(latest("tutor_score").id)
 
 
-def _risk_change(record: Record, partition: int) -> Row:
+def _risk_change(record: Incoming, partition: int) -> Row:
     return _with_instants(_decoded(RISK_CHANGED, record), "occurred_at", "cause_slot_at")
 
 
-def _alert(record: Record, partition: int) -> Row:
+def _alert(record: Incoming, partition: int) -> Row:
     return _with_instants(_decoded(HIGH_RISK, record), "occurred_at", "scheduled_start")
 
 
-def _progress(record: Record, partition: int) -> Row:
+def _progress(record: Incoming, partition: int) -> Row:
     value = _with_instants(_decoded(PROGRESS, record), "applied_until")
     return {**value, "record_offset": record.offset}
 
 
-def _decoded(topic: Topic, record: Record) -> dict[str, Any]:
+def _decoded(topic: Topic, record: Incoming) -> dict[str, Any]:
     assert topic.schema is not None
     return codec.decode(topic.schema, record.value or b"")
 
@@ -154,8 +140,8 @@ def _with_instants(value: dict[str, Any], *names: str) -> dict[str, Any]:
     return value | {name: instant(value[name]) for name in names}
 
 
-def _dead_letter(letters: Topic) -> Callable[[Record, int], Row]:
-    def row(record: Record, partition: int) -> Row:
+def _dead_letter(letters: Topic) -> Callable[[Incoming, int], Row]:
+    def row(record: Incoming, partition: int) -> Row:
         headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
         return {
             **_refused_record(headers, letters.name, partition, record.offset),

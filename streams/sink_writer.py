@@ -16,7 +16,8 @@ import orjson
 
 from schemas.lifecycle import decode_lifecycle
 from schemas.topics import LIFECYCLE, PROGRESS, SCORE, Topic
-from streams.sink_rows import LANDINGS, Landing, Record
+from streams.outlet import Incoming
+from streams.sink_rows import LANDINGS, Landing
 from tutor_quality.domain.columns import Kind
 from tutor_quality.errors import InvalidRecord
 from tutor_quality.storage import upserts
@@ -75,7 +76,7 @@ class SinkWriter:
         """Records so far that are the score stage's business: ticks and what it dead-letters."""
 
     async def write(
-        self, topic: Topic, partition: int, records: Sequence[Record]
+        self, topic: Topic, partition: int, records: Sequence[Incoming]
     ) -> list[RefusedRow]:
         """Returns when all records but the refused ones are committed.
 
@@ -103,13 +104,13 @@ class SinkWriter:
         return longest * (0.5 + 0.5 * self._jitter())
 
     def _rows(
-        self, topic: Topic, partition: int, records: Sequence[Record]
+        self, topic: Topic, partition: int, records: Sequence[Incoming]
     ) -> tuple[Rows, list[RefusedRow]]:
         if topic is LIFECYCLE:
             return self._session_rows(partition, records), []
         return _landing_rows(LANDINGS[topic.name], partition, records)
 
-    def _session_rows(self, partition: int, records: Sequence[Record]) -> SessionRows:
+    def _session_rows(self, partition: int, records: Sequence[Incoming]) -> SessionRows:
         batch = decode_lifecycle(
             [record.key for record in records],
             [record.value for record in records],
@@ -171,7 +172,7 @@ class LandingRows:
 
 
 def _landing_rows(
-    landing: Landing, partition: int, records: Sequence[Record]
+    landing: Landing, partition: int, records: Sequence[Incoming]
 ) -> tuple[LandingRows, list[RefusedRow]]:
     offsets, rows, refused = [], [], []
     for record in landing.newest(records):
