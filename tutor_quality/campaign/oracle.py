@@ -10,7 +10,6 @@ from tutor_quality.domain.sessions import EventType, SessionEvent
 DAY = 86_400_000
 WINDOWS = (7 * DAY, 30 * DAY, 90 * DAY)
 THRESHOLD = 0.15
-TICK = None
 Told = tuple[int, int, SessionEvent | None]
 """Offset, timestamp of the record, event; None is a tick."""
 Counts = tuple[tuple[int, int], ...]

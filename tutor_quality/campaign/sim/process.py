@@ -136,16 +136,6 @@ class PartitionRun:
             position = self.delivered.popleft().records[-1].offset + 1
         return position
 
-    @property
-    def quiet(self) -> bool:
-        """Everything that was recorded is folded, durable and acknowledged."""
-        return (
-            self.park is not None
-            and not self.park.done
-            and self.fetched == len(self.log)
-            and not self.arriving
-        )
-
     async def _run(self) -> None:
         while True:
             if self.queue:

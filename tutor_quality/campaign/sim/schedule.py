@@ -79,7 +79,7 @@ class Schedule:
 
     def run(self) -> None:
         self.faults["in history"] += self.history.faults
-        self.rebalance()
+        self.rebalance(provoked=False)
         try:
             while self.waiting:
                 self.step()
@@ -305,7 +305,7 @@ class Schedule:
             self.fault("offsets expired")
             self.committed.clear()
 
-    def rebalance(self) -> None:
+    def rebalance(self, *, provoked: bool = True) -> None:
         """Who lives and is not stalled gives up everything, clean or not, and takes its share."""
         random = self.random
         members = [process for process in self.processes if not process.stalled]
@@ -332,7 +332,8 @@ class Schedule:
         for process, share in shares.items():
             process.close()
             process.restore(share)
-        self.fault("rebalance", {p: owner.name for p, owner in self.owner.items()})
+        self.faults["rebalance"] += provoked
+        self.tell("rebalance", {p: owner.name for p, owner in self.owner.items()})
 
     def spawn(self) -> Process:
         self._names += 1
@@ -372,7 +373,6 @@ class Schedule:
     def poisoned(self, process: Process) -> None:
         """The partition was stopped; an operator looks and resumes without a limit."""
         self.fault("poisoned", process.name)
-        self.faults["poison stops"] += 1
         self.config.poison = NO_LIMIT
         if process in self.processes:
             self.crash(process)
@@ -468,7 +468,7 @@ class Schedule:
         late = self.random.random() < 0.7
         if not late:
             self.all_lands()
-        self.rebalance()
+        self.rebalance(provoked=False)
         self.drain()
         if self.config.live:
             self.broker.now = self._some_instant()
@@ -520,7 +520,7 @@ class Schedule:
     def _drain_step(self) -> bool:
         """Whether anything happened."""
         if len(self.owner) < len(self.partitions):
-            self.rebalance()
+            self.rebalance(provoked=False)
         busy = False
         for process in list(self.processes):
             if process.stalled:
