@@ -22,6 +22,7 @@ from tutor_quality.storage.migrate import upgrade
 ROOT = Path(__file__).parents[2]
 HOTEL = ("tests/data/hotel_excerpt.csv", "--map", "mappings/hotel.yaml")
 PATIENCE_SECONDS = 60
+PEPPER = "pepper of the tests, long enough"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Pipeline:
                 "TQ_KAFKA_BOOTSTRAP": self.kafka,
                 "TQ_DATABASE_URL": self.database,
                 "TQ_DATA_DIR": str(self.folder),
+                "TQ_API_PEPPER": PEPPER,
             },
             capture_output=True,
             text=True,

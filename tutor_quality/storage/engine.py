@@ -10,9 +10,15 @@ IDLE_IN_TRANSACTION_TIMEOUT_S = 15
 
 
 async def open_pool(
-    database_url: str, *, application_name: str, max_size: int = 4, read_only: bool = False
+    database_url: str,
+    *,
+    application_name: str,
+    max_size: int = 4,
+    read_only: bool = False,
+    schema: str | None = None,
 ) -> asyncpg.Pool:
-    """A pool on `database_url` (postgresql://…); `read_only` refuses writes by mistake.
+    """A pool on `database_url` (postgresql://…); `read_only` refuses writes by mistake; `schema` is
+    the namespace of the tables, None = that of the database.
 
     Raises TransientFailure when Postgres cannot be reached.
     """
@@ -30,7 +36,13 @@ async def open_pool(
                 "lock_timeout": f"{LOCK_TIMEOUT_S}s",
                 "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT_S}s",
                 "default_transaction_read_only": "on" if read_only else "off",
+                **in_schema(schema),
             },
         )
     except (OSError, asyncpg.CannotConnectNowError) as error:
         raise TransientFailure(f"cannot reach Postgres: {error}. Is it running?") from error
+
+
+def in_schema(schema: str | None) -> dict[str, str]:
+    """Server settings that make names mean what is in `schema`, and nothing else."""
+    return {} if schema is None else {"search_path": schema}

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tutor_quality.errors import TransientFailure
+from tutor_quality.storage.engine import in_schema
 
 LOCK = 7_462_001
 """Advisory lock of migrations: two starts at once take turns."""
@@ -17,13 +18,16 @@ LOCK_TIMEOUT = "5s"
 """A migration that waits longer for a table would hold up everybody queued behind it."""
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, schema: str | None = None) -> None:
     """Bring the database to the newest schema, in one transaction; does nothing when it is there.
 
-    `database_url` is postgresql://… . Raises TransientFailure when Postgres cannot be reached.
+    `database_url` is postgresql://… . `schema` is the namespace that the tables are made in; None =
+    that of the connection. Raises TransientFailure when Postgres cannot be reached.
     Starts an event loop of its own: call it in a thread where one is running.
     """
-    asyncio.run(_in_one_transaction(database_url, lambda config: command.upgrade(config, "head")))
+    asyncio.run(
+        _in_one_transaction(database_url, lambda config: command.upgrade(config, "head"), schema)
+    )
 
 
 def downgrade(database_url: str, revision: str) -> None:
@@ -46,9 +50,11 @@ def comparable(_object: object, name: str | None, *_: object) -> bool:
     return name != "ix_tutors_lower_name"
 
 
-async def _in_one_transaction(database_url: str, run: Callable[[Config], None]) -> None:
+async def _in_one_transaction(
+    database_url: str, run: Callable[[Config], None], schema: str | None = None
+) -> None:
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(database_url)
+        return await asyncpg.connect(database_url, server_settings=in_schema(schema))
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect)
     try:

@@ -171,6 +171,15 @@ async def advance(
     await connection.execute(ADVANCE, topic, partition, next_offset)
 
 
+SWAP_LOCK = 7_462_003
+"""Advisory lock: who writes the read model shares it, who swaps its tables has it alone."""
+
+
+async def share_swap_lock(connection: asyncpg.Connection) -> None:
+    """Take first in a transaction: all of it goes to the tables of before or after a swap."""
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", SWAP_LOCK)
+
+
 # Advisory lock of two numbers: this one and the partition.
 PROGRESS_LOCK = 7_462_002
 NEWEST = "generation, applied_offset, applied_until, record_offset"
