@@ -45,4 +45,4 @@ clean: ## delete the embedded stack's data
 	rm -rf .tq
 
 distclean: clean ## delete everything that was made
-	rm -rf .venv dashboard/dist dashboard/node_modules deploy/lint/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dashboard/dist dashboard/node_modules deploy/lint/node_modules docs/snippets/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
