@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -53,7 +53,7 @@ def running(
             process.wait()
 
 
-def publish(bootstrap: str, records: list[tuple[int, SessionEvent | bytes | None]]) -> None:
+def publish(bootstrap: str, records: Sequence[tuple[int, SessionEvent | bytes | None]]) -> None:
     """(timestamp, event) in this order; bytes go as they are, to partition 0."""
     producer = Producer(
         {
