@@ -18,6 +18,7 @@ run: setup ## start everything and print the address; Ctrl-C stops it; INPUT=fil
 
 test: setup ## install what tests need and run them; T=path for some
 	@sh deploy/test-packages.sh
+	@[ "$(T)" != tests ] || sh deploy/dashboard.sh test
 	@exec $(BIN)/python -m pytest $(T)
 
 check: setup ## format, lint, types, import rules, contracts
@@ -28,6 +29,7 @@ check: setup ## format, lint, types, import rules, contracts
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.kafka.yml
 	$(BIN)/tq schemas check
 	@sh deploy/lint.sh
+	@sh deploy/dashboard.sh check
 
 fuzz-api: setup ## 500 made-up requests for each operation of the API
 	@exec $(BIN)/python -m pytest -s tests/integration/test_api_contract.py --api-examples 500

@@ -19,6 +19,8 @@ export interface paths {
          *
          *     The answer echoes what was sent. The same session and status again is the same event and is
          *     counted once; another outcome of the same slot is a correction.
+         *
+         *     Scope: `ingest`.
          */
         post: operations["post_session"];
         delete?: never;
@@ -41,6 +43,8 @@ export interface paths {
          * @description A JSON array or one JSON object a line. 202 = all are durable; 207 = see each result.
          *
          *     With an Idempotency-Key, send the same events in the same order again.
+         *
+         *     Scope: `ingest`.
          */
         post: operations["post_batch"];
         delete?: never;
@@ -61,6 +65,8 @@ export interface paths {
          * @description Rates are percent. Ties go by id, so that pages never overlap. `Link` names the next page.
          *
          *     CSV has the same filters and order; cells that a spreadsheet would run as a formula are quoted.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_tutors"];
         put?: never;
@@ -81,6 +87,8 @@ export interface paths {
         /**
          * One tutor
          * @description `as_of` is the later of this tutor's clock and the progress of its partition.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_tutor"];
         put?: never;
@@ -101,6 +109,8 @@ export interface paths {
         /**
          * Moved and cancelled sessions of a tutor, and the weekly trend
          * @description The trend has the last `days // 7` closed calendar weeks, at least one.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_history"];
         put?: never;
@@ -121,6 +131,8 @@ export interface paths {
         /**
          * Session events of a tutor, newest first
          * @description Every fact that was accepted, corrected ones too.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_events"];
         put?: never;
@@ -141,6 +153,8 @@ export interface paths {
         /**
          * Changes of a tutor's risk, newest first
          * @description Each at the exact instant it became true, expiries included.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_risk_changes"];
         put?: never;
@@ -161,6 +175,8 @@ export interface paths {
         /**
          * Aggregates over all tutors
          * @description Platform rates are sums of reschedules over sums of sessions, not means of rates.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_overview"];
         put?: never;
@@ -181,6 +197,8 @@ export interface paths {
         /**
          * List alerts, newest first
          * @description `Link` names the next page. Rates are percent.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_alerts"];
         put?: never;
@@ -203,6 +221,8 @@ export interface paths {
         /**
          * Say that somebody has seen an alert
          * @description The first acknowledgement counts; a second one changes nothing.
+         *
+         *     Scope: `admin` or `predict`.
          */
         post: operations["acknowledge_alert"];
         delete?: never;
@@ -221,6 +241,8 @@ export interface paths {
         /**
          * Progress, lag and refused records
          * @description Lag is the time between now and the instant up to which everything is in the scores.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_pipeline"];
         put?: never;
@@ -241,6 +263,8 @@ export interface paths {
         /**
          * Follow what changes (server-sent events)
          * @description At least once: drop repeats by id. A comment every 15 s keeps the connection open.
+         *
+         *     Scope: `read`.
          */
         get: operations["follow"];
         put?: never;
@@ -363,6 +387,8 @@ export interface paths {
         /**
          * End the browser's session
          * @description Without a session there is nothing to end: a key stays valid.
+         *
+         *     Scope: `admin` or `ingest` or `predict` or `read`.
          */
         post: operations["log_out"];
         delete?: never;
@@ -381,6 +407,8 @@ export interface paths {
         /**
          * Who am I?
          * @description The name and scopes that this request was recognised with.
+         *
+         *     Scope: `admin` or `ingest` or `predict` or `read`.
          */
         get: operations["get_me"];
         put?: never;
