@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import asyncpg
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from streams.dead_letters import RETRY_OF
 from tutor_quality.cli import FAILED
@@ -27,6 +27,7 @@ from tutor_quality.settings import Settings
 app = typer.Typer(no_args_is_help=True, help="Records that were refused, and why.")
 
 PLACE = re.compile(r"\S+/\d{1,9}/\d{1,18}")
+COLUMNS = ("message", "key", "attempt", "state")
 HEX_BYTES = 512
 """Shown for people; programs get all."""
 Result = TypeVar("Result")
@@ -81,7 +82,11 @@ def ls(
     if as_json:
         print(json.dumps([_facts(letter) for letter in found], indent=2))
         return
-    table = Table("place", "reason", "message", "key", "attempt", "state", box=None)
+    table = Table(
+        *(Column(name, no_wrap=True, overflow="ignore") for name in ("place", "reason")),
+        *COLUMNS,
+        box=None,
+    )
     for letter in found:
         name = _text(letter.key) or ""
         row = (str(letter.refused), letter.reason, letter.message, name, str(letter.attempt))

@@ -40,4 +40,4 @@ def go_on(
 
 def _as_text(one: Resumed) -> str:
     until = "" if one.drain_until is None else f", no limit below offset {one.drain_until}"
-    return f"partition {one.partition} goes on{until}; it had stopped because {one.reason}"
+    return f"partition {one.partition} goes on{until}"
