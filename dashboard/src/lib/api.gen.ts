@@ -19,6 +19,8 @@ export interface paths {
          *
          *     The answer echoes what was sent. The same session and status again is the same event and is
          *     counted once; another outcome of the same slot is a correction.
+         *
+         *     Scope: `ingest`.
          */
         post: operations["post_session"];
         delete?: never;
@@ -41,6 +43,8 @@ export interface paths {
          * @description A JSON array or one JSON object a line. 202 = all are durable; 207 = see each result.
          *
          *     With an Idempotency-Key, send the same events in the same order again.
+         *
+         *     Scope: `ingest`.
          */
         post: operations["post_batch"];
         delete?: never;
@@ -61,6 +65,8 @@ export interface paths {
          * @description Rates are percent. Ties go by id, so that pages never overlap. `Link` names the next page.
          *
          *     CSV has the same filters and order; cells that a spreadsheet would run as a formula are quoted.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_tutors"];
         put?: never;
@@ -81,6 +87,8 @@ export interface paths {
         /**
          * One tutor
          * @description `as_of` is the later of this tutor's clock and the progress of its partition.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_tutor"];
         put?: never;
@@ -101,6 +109,8 @@ export interface paths {
         /**
          * Moved and cancelled sessions of a tutor, and the weekly trend
          * @description The trend has the last `days // 7` closed calendar weeks, at least one.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_history"];
         put?: never;
@@ -121,6 +131,8 @@ export interface paths {
         /**
          * Session events of a tutor, newest first
          * @description Every fact that was accepted, corrected ones too.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_events"];
         put?: never;
@@ -141,8 +153,34 @@ export interface paths {
         /**
          * Changes of a tutor's risk, newest first
          * @description Each at the exact instant it became true, expiries included.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_risk_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upcoming-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List booked sessions that are still to come
+         * @description Slots without an outcome that begin after `as_of`: what has begun leaves the list by itself.
+         *
+         *     `reschedule_probability` is a fraction. `Link` names the next page.
+         *
+         *     Scope: `read`.
+         */
+        get: operations["list_upcoming"];
         put?: never;
         post?: never;
         delete?: never;
@@ -161,6 +199,8 @@ export interface paths {
         /**
          * Aggregates over all tutors
          * @description Platform rates are sums of reschedules over sums of sessions, not means of rates.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_overview"];
         put?: never;
@@ -181,6 +221,8 @@ export interface paths {
         /**
          * List alerts, newest first
          * @description `Link` names the next page. Rates are percent.
+         *
+         *     Scope: `read`.
          */
         get: operations["list_alerts"];
         put?: never;
@@ -203,6 +245,8 @@ export interface paths {
         /**
          * Say that somebody has seen an alert
          * @description The first acknowledgement counts; a second one changes nothing.
+         *
+         *     Scope: `admin` or `predict`.
          */
         post: operations["acknowledge_alert"];
         delete?: never;
@@ -221,6 +265,8 @@ export interface paths {
         /**
          * Progress, lag and refused records
          * @description Lag is the time between now and the instant up to which everything is in the scores.
+         *
+         *     Scope: `read`.
          */
         get: operations["get_pipeline"];
         put?: never;
@@ -241,6 +287,8 @@ export interface paths {
         /**
          * Follow what changes (server-sent events)
          * @description At least once: drop repeats by id. A comment every 15 s keeps the connection open.
+         *
+         *     Scope: `read`.
          */
         get: operations["follow"];
         put?: never;
@@ -363,6 +411,8 @@ export interface paths {
         /**
          * End the browser's session
          * @description Without a session there is nothing to end: a key stays valid.
+         *
+         *     Scope: `admin` or `ingest` or `predict` or `read`.
          */
         post: operations["log_out"];
         delete?: never;
@@ -381,6 +431,8 @@ export interface paths {
         /**
          * Who am I?
          * @description The name and scopes that this request was recognised with.
+         *
+         *     Scope: `admin` or `ingest` or `predict` or `read`.
          */
         get: operations["get_me"];
         put?: never;
@@ -1510,6 +1562,74 @@ export interface components {
              */
             open_slots: number;
         };
+        /** UpcomingPage */
+        UpcomingPage: {
+            /** Sessions */
+            sessions: components["schemas"]["UpcomingSession"][];
+            /**
+             * Total
+             * @description sessions that match, on all pages
+             */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+            /**
+             * Next Cursor
+             * @description pass it as `cursor`; null = this was the last
+             */
+            next_cursor: string | null;
+            /**
+             * As Of
+             * @description all events and expiries up to here are counted; null = nothing yet
+             */
+            as_of: string | null;
+        };
+        /** UpcomingSession */
+        UpcomingSession: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the session
+             */
+            id: string;
+            /**
+             * Tutor Id
+             * Format: uuid
+             */
+            tutor_id: string;
+            /** Tutor Name */
+            tutor_name: string | null;
+            /** Student Id */
+            student_id: string;
+            /** Student Name */
+            student_name: string | null;
+            /**
+             * Scheduled Time
+             * Format: date-time
+             */
+            scheduled_time: string;
+            /** Duration Minutes */
+            duration_minutes: number | null;
+            /**
+             * Status
+             * @constant
+             */
+            status: "scheduled";
+            /**
+             * Reschedule Probability
+             * @description fraction; null = no prediction yet
+             */
+            reschedule_probability: number | null;
+            /**
+             * Risk Level
+             * @description null = no prediction yet
+             */
+            risk_level: ("low" | "medium" | "high") | null;
+            /** Predicted At */
+            predicted_at: string | null;
+        };
         /** Week */
         Week: {
             /**
@@ -1768,12 +1888,12 @@ export interface operations {
     list_tutors: {
         parameters: {
             query?: {
-                /** @description high_risk: any rate > threshold */
-                risk_status?: "all" | "high_risk" | "low_risk";
+                /** @description high_risk: any rate > threshold; low_risk: all others; warning: of those, any rate in the warning band */
+                risk_status?: "all" | "high_risk" | "low_risk" | "warning";
                 /** @description part of name, e-mail, external id */
                 search?: string | null;
                 /** @description tutors without a rate come last */
-                sort_by?: "reschedule_rate_30d" | "total_sessions_30d" | "name";
+                sort_by?: "reschedule_rate_7d" | "reschedule_rate_30d" | "reschedule_rate_90d" | "total_sessions_30d" | "name";
                 sort_order?: "asc" | "desc";
                 /** @description items of a page, 100 if missing; CSV: all */
                 limit?: number | null;
@@ -2178,6 +2298,94 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_upcoming: {
+        parameters: {
+            query?: {
+                /** @description after as_of */
+                days_ahead?: number;
+                /** @description of the prediction; missing = any, or none yet */
+                risk_level?: ("low" | "medium" | "high") | null;
+                /** @description of this tutor only */
+                tutor_id?: string | null;
+                /** @description items of a page */
+                limit?: number;
+                /** @description items to skip; or use cursor */
+                offset?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description sessions without a prediction come last */
+                sort_by?: "scheduled_time" | "student_id" | "student_name" | "tutor_name" | "reschedule_probability";
+                sort_order?: "asc" | "desc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpcomingPage"];
+                };
+            };
+            /** @description What If-None-Match names still holds. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
