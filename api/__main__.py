@@ -7,6 +7,7 @@ from types import FrameType
 import uvicorn
 
 from api.app import create_app
+from api.header_deadline import HeaderDeadlineProtocol
 from tutor_quality.errors import ConfigurationError
 from tutor_quality.settings import Settings
 
@@ -36,7 +37,7 @@ def main() -> None:
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=HeaderDeadlineProtocol,
         ws="none",
         access_log=False,
         log_config=None,

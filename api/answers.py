@@ -67,9 +67,9 @@ def place(listing: str, text: str) -> Place:
         made_for, value, ident = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
         found = Place(value, UUID(ident))
     except (binascii.Error, ValueError, TypeError, AttributeError):
-        raise _not_a_cursor() from None
+        raise not_a_cursor() from None
     if made_for != listing:
-        raise _not_a_cursor()
+        raise not_a_cursor()
     return found
 
 
@@ -81,13 +81,13 @@ def instant_place(listing: str, text: str | None) -> Place | None:
     try:
         time = datetime.fromisoformat(found.value)
     except (TypeError, ValueError):
-        raise _not_a_cursor() from None
+        raise not_a_cursor() from None
     if time.tzinfo is None:
-        raise _not_a_cursor()
+        raise not_a_cursor()
     return Place(time, found.id)
 
 
-def _not_a_cursor() -> Problem:
+def not_a_cursor() -> Problem:
     detail = "is not a cursor of this list in this order; start again without it"
     return invalid_request([{"parameter": "cursor", "detail": detail}])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from pydantic import SecretStr
 
 from api import contract, errors
@@ -29,6 +30,7 @@ from api.routes import (
     pipeline,
     sessions,
     tutors,
+    upcoming,
 )
 from api.services import Services
 from api.totals import Totals
@@ -39,6 +41,7 @@ from tutor_quality.settings import Settings
 ROUTERS = (
     sessions.router,
     tutors.router,
+    upcoming.router,
     overview.router,
     alerts.router,
     pipeline.router,
@@ -139,5 +142,7 @@ def _add_middleware(app: FastAPI, settings: Settings, services: Services) -> Non
             allow_methods=["GET", "POST"],
             allow_headers=["x-api-key", "authorization", "content-type", "idempotency-key"],
         )
+    # Never the live stream: its events must leave at once.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     # Added last, so outermost: what others answer passes through it too.
     app.add_middleware(Edge, metrics=services.metrics, limits=services.limits)

@@ -23,6 +23,7 @@ REF = "#/components/schemas/{model}"
 TAGS = {
     "ingestion": "Session events in; 202 means durable.",
     "tutors": "Who needs attention, and why.",
+    "upcoming sessions": "What is booked, and how likely it is to move.",
     "alerts": "What changed, and who has seen it.",
     "overview": "Aggregates over all tutors.",
     "pipeline": "Is data flowing?",

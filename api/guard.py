@@ -182,11 +182,13 @@ class Guard:
         await self._limits.count_login(request)
         now = instant(self._clock.now_ms())
         async with self._database.writing() as connection:
-            cookie = await logins.redeem(connection, self._pepper, token, now)
-        if cookie is None:
+            redeemed = await logins.redeem(connection, self._pepper, token, now)
+        if redeemed is None:
             problem = Problem(401, "This link was used or is too old; `tq login` prints a new one.")
             self._bookkeeper.refused(request, None, problem)
             raise problem
+        cookie, principal = redeemed
+        self._bookkeeper.note(request, principal, "done", 303)
         return cookie
 
     async def log_out(self, cookie: str) -> None:

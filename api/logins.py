@@ -75,8 +75,13 @@ async def insert_link(
     return token
 
 
-async def redeem(connection: Connection, pepper: str, token: str, now: datetime) -> str | None:
-    """The cookie's value of a new session; None if the link is unknown, used or too old."""
+async def redeem(
+    connection: Connection, pepper: str, token: str, now: datetime
+) -> tuple[str, str] | None:
+    """The cookie's value of a new session and whose it is.
+
+    None if the link is unknown, used or too old.
+    """
     link = await connection.fetchrow(
         "UPDATE login_links SET used_at = $2"
         " WHERE hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING principal, scopes",
@@ -95,7 +100,7 @@ async def redeem(connection: Connection, pepper: str, token: str, now: datetime)
         now,
         now + SESSION_LIFE,
     )
-    return cookie
+    return cookie, f"login:{link['principal']}"
 
 
 async def find_session(connection: Connection, cookie_hash: bytes) -> StoredSession | None:

@@ -34,6 +34,7 @@ Evidence = Annotated[
     ),
 ]
 RiskLevel = Literal["low", "warning", "high"]
+PredictedRisk = Literal["low", "medium", "high"]
 Cursor = Annotated[str | None, Field(description="pass it as `cursor`; null = this was the last")]
 
 
@@ -240,6 +241,29 @@ class AlertPage(Body):
 
 class Acknowledgement(Body):
     alert: Alert
+    as_of: AsOf
+
+
+class UpcomingSession(Body):
+    id: UUID = Field(description="the session")
+    tutor_id: UUID
+    tutor_name: str | None
+    student_id: str
+    student_name: str | None
+    scheduled_time: datetime
+    duration_minutes: int | None
+    status: Literal["scheduled"]
+    reschedule_probability: Fraction = Field(description="fraction; null = no prediction yet")
+    risk_level: PredictedRisk | None = Field(description="null = no prediction yet")
+    predicted_at: datetime | None
+
+
+class UpcomingPage(Body):
+    sessions: list[UpcomingSession]
+    total: Count = Field(description="sessions that match, on all pages")
+    limit: int
+    offset: int
+    next_cursor: Cursor
     as_of: AsOf
 
 

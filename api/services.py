@@ -17,7 +17,7 @@ from api.metrics import Metrics
 from api.repeats import Repeats
 from api.totals import Totals
 from tutor_quality.clock import Clock
-from tutor_quality.storage.queries import TutorFilter
+from tutor_quality.storage.queries import SlotFilter, TutorFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Services:
     limits: Limits
     bookkeeper: Bookkeeper
     live: Live
-    totals: Totals[TutorFilter]
+    totals: Totals[TutorFilter | SlotFilter]
     metrics: Metrics
     risk_threshold: float
     """A fraction."""

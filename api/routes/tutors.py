@@ -63,7 +63,11 @@ CursorText = Annotated[
 async def list_tutors(
     request: Request,
     risk_status: Annotated[
-        RiskStatus, Query(description="high_risk: any rate > threshold")
+        RiskStatus,
+        Query(
+            description="high_risk: any rate > threshold; low_risk: all others; warning: of those,"
+            " any rate in the warning band"
+        ),
     ] = "all",
     search: Annotated[
         str | None,

@@ -51,7 +51,7 @@ async def api(running: Api) -> Api:
     """With empty tables."""
     await running.database.execute(
         "TRUNCATE tutors, tutor_scores, sessions, session_events, risk_changes, alerts,"
-        " pipeline_progress, sink_positions, dead_letters"
+        " pipeline_progress, sink_positions, dead_letters, session_reschedule_predictions"
     )
     await data_changed(running)
     return running
@@ -363,6 +363,7 @@ async def test_the_pipeline_says_lag_in_seconds_only_while_live(api: Api) -> Non
         size=1,
         failed_at=NOW,
         letter_partition=0,
+        attempt=1,
         letter_offset=0,
     )
     pipeline = responses.Pipeline.model_validate(
@@ -443,3 +444,115 @@ async def test_readers_cannot_write(api: Api) -> None:
     async with api.app.state.services.database.reading() as connection:
         assert await connection.fetchval("SHOW default_transaction_read_only") == "on"
         assert await connection.fetchval("SHOW statement_timeout") == "5s"
+
+
+async def a_booking(api: Api, tutor: UUID, start: datetime, **columns: object) -> UUID:
+    session = uuid4()
+    row = {
+        "session_id": session,
+        "scheduled_start": start,
+        "tutor_id": tutor,
+        "student_id": "student-1",
+        "status": "scheduled",
+        "booked_minutes": 45,
+    }
+    await insert(api.database, "sessions", **{**row, **columns})
+    return session
+
+
+async def upcoming(api: Api, **query: object) -> responses.UpcomingPage:
+    model = responses.UpcomingPage
+    return model.model_validate(await read(api, "/api/upcoming-sessions", model, **query))
+
+
+async def test_upcoming_sessions_are_open_slots_that_begin_after_as_of(api: Api) -> None:
+    ada = await a_tutor(api.database, "Ada")
+    await progress(api.database)
+    await a_booking(api, ada, AS_OF)
+    await a_booking(api, ada, AS_OF + timedelta(days=8))
+    await an_outcome(api.database, ada, AS_OF)
+    soon = await a_booking(api, ada, AS_OF + timedelta(minutes=1))
+    page = await upcoming(api)
+    assert page.total == 1
+    (session,) = page.sessions
+    assert (session.id, session.tutor_name, session.status) == (soon, "Ada", "scheduled")
+    assert session.scheduled_time == AS_OF + timedelta(minutes=1)
+    assert session.duration_minutes == 45
+    assert (session.reschedule_probability, session.risk_level) == (None, None)
+
+
+async def test_a_session_leaves_the_list_when_its_own_partition_has_passed_its_start(
+    api: Api,
+) -> None:
+    fast, slow = await a_tutor(api.database, "Fast"), await a_tutor(api.database, "Slow")
+    await progress(api.database, 0, applied_until=AS_OF + timedelta(hours=2))
+    await progress(api.database, 1)
+    await a_score(api.database, fast, [(0, 0)] * 3, partition=0)
+    await a_score(api.database, slow, [(0, 0)] * 3, partition=1)
+    for tutor in (fast, slow):
+        await a_booking(api, tutor, AS_OF + timedelta(hours=1))
+    page = await upcoming(api)
+    assert [session.tutor_name for session in page.sessions] == ["Slow"]
+    assert page.total == 1
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize(
+    "sort", ["scheduled_time", "student_id", "student_name", "tutor_name", "reschedule_probability"]
+)
+async def test_pages_of_upcoming_sessions_meet_every_slot_once(
+    api: Api, sort: str, order: str
+) -> None:
+    await progress(api.database)
+    tutors = [await a_tutor(api.database, name) for name in ("Ada", "Bea")]
+    expected = set()
+    for number in range(12):
+        start = AS_OF + timedelta(hours=1 + number // 3)
+        session = await a_booking(api, tutors[number % 2], start, student_id=f"s{number % 4}")
+        expected.add(session)
+        if number % 3 == 0:
+            await insert(
+                api.database,
+                "session_reschedule_predictions",
+                session_id=session,
+                scheduled_start=start,
+                tutor_id=tutors[number % 2],
+                student_id="s",
+                reschedule_probability=number / 12,
+                risk_level="low",
+                reasons="[]",
+                source="model",
+                model_version="1",
+                predicted_at=AS_OF,
+                version=1,
+            )
+    page = await upcoming(api, sort_by=sort, sort_order=order, limit=5)
+    found = [session.id for session in page.sessions]
+    while page.next_cursor is not None:
+        page = await upcoming(api, sort_by=sort, sort_order=order, limit=5, cursor=page.next_cursor)
+        found += [session.id for session in page.sessions]
+    assert len(found) == 12
+    assert set(found) == expected
+    assert (await upcoming(api, risk_level="low")).total == 4
+
+
+async def test_the_list_has_the_warning_band_and_sorts_by_every_rate(api: Api) -> None:
+    near, far = await a_tutor(api.database, "Near"), await a_tutor(api.database, "Far")
+    await a_tutor(api.database, "Unscored")
+    await a_score(api.database, near, [(0, 5), (1, 8), (3, 10)], risk_level="warning")
+    await a_score(api.database, far, [(1, 5), (0, 8), (1, 10)])
+    assert await names(api, risk_status="warning") == ["Near"]
+    assert await names(api, sort_by="reschedule_rate_7d") == ["Far", "Near", "Unscored"]
+    assert await names(api, sort_by="reschedule_rate_90d") == ["Near", "Far", "Unscored"]
+
+
+async def test_json_is_compressed_for_who_takes_it_and_the_same(api: Api) -> None:
+    for number in range(20):
+        await a_tutor(api.database, f"Tutor {number}")
+    key = await api.key()
+    plain = await api.http.get("/api/tutors", headers={**key, "accept-encoding": "identity"})
+    packed = await api.http.get("/api/tutors", headers={**key, "accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "accept-encoding" in packed.headers["vary"].lower()
+    assert packed.json() == plain.json()

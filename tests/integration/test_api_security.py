@@ -355,3 +355,12 @@ async def test_a_key_works_on_for_minutes_while_the_database_is_away(api: Api, u
         unknown = {"x-api-key": "tq_000000000000_x"}
         assert await call(other, "GET", "/api/me", headers=unknown) == 503
         assert await call(other, "GET", "/api/tutors", headers=await api.key()) == 503
+
+
+async def test_a_login_is_audited_with_whose_it_is(postgres_url: str) -> None:
+    await asyncio.to_thread(migrate.upgrade, postgres_url)
+    async with running_api(postgres_url) as own:
+        await logged_in(own, postgres_url)
+        await own.app.state.services.bookkeeper.flush()
+        rows = await own.database.fetch("SELECT principal, action, outcome FROM audit_log")
+    assert [tuple(row) for row in rows] == [("login:operator", "GET /login", "done")]

@@ -12,17 +12,37 @@ Row = Any
 """An asyncpg record: mapping by column, sequence by place."""
 Connection = Any
 
-TutorOrder = Literal["reschedule_rate_30d", "total_sessions_30d", "name"]
-RiskStatus = Literal["all", "high_risk", "low_risk"]
+TutorOrder = Literal[
+    "reschedule_rate_7d",
+    "reschedule_rate_30d",
+    "reschedule_rate_90d",
+    "total_sessions_30d",
+    "name",
+]
+RiskStatus = Literal["all", "high_risk", "low_risk", "warning"]
 Direction = Literal["asc", "desc"]
 
 ORDERS = {
+    "reschedule_rate_7d": "s.reschedule_rate_7d",
+    "reschedule_rate_90d": "s.reschedule_rate_90d",
     "reschedule_rate_30d": "s.reschedule_rate_30d",
     "total_sessions_30d": "s.total_sessions_30d",
     "name": 'lower(t.name) COLLATE "C"',
 }
-TYPES = {"reschedule_rate_30d": "float8", "total_sessions_30d": "int", "name": "text"}
-RISKS = {"all": "true", "high_risk": "s.is_high_risk", "low_risk": "s.is_high_risk IS NOT TRUE"}
+TYPES = {
+    "reschedule_rate_7d": "float8",
+    "reschedule_rate_30d": "float8",
+    "reschedule_rate_90d": "float8",
+    "total_sessions_30d": "int",
+    "name": "text",
+}
+RISKS = {
+    "all": "true",
+    "high_risk": "s.is_high_risk",
+    "low_risk": "s.is_high_risk IS NOT TRUE",
+    "warning": "s.risk_level = 'warning'",
+}
+ONLY_SCORED = frozenset({"high_risk", "warning"})
 WEEK = timedelta(days=7)
 
 
@@ -85,7 +105,7 @@ async def tutors(
     rows: list[Row] = []
     if after is None or after.value != UNSCORED:
         rows = await page.fetch(connection, SCORED)
-    if len(rows) < limit and matching.risk_status != "high_risk":
+    if len(rows) < limit and matching.risk_status not in ONLY_SCORED:
         rows += await page.unscored(connection, rows)
     return rows
 
@@ -277,6 +297,78 @@ async def risk_changes(
         limit,
         *arguments,
     )
+
+
+SlotOrder = Literal[
+    "scheduled_time", "student_id", "student_name", "tutor_name", "reschedule_probability"
+]
+SLOT_ORDERS = {
+    "scheduled_time": ("x.scheduled_start", "timestamptz"),
+    "student_id": ('x.student_id COLLATE "C"', "text"),
+    "student_name": ('lower(coalesce(u.name, x.student_id)) COLLATE "C"', "text"),
+    "tutor_name": ('lower(coalesce(t.name, x.tutor_id::text)) COLLATE "C"', "text"),
+    "reschedule_probability": ("p.reschedule_probability", "float8"),
+}
+SLOT = "md5(concat(x.session_id, extract(epoch FROM x.scheduled_start)))::uuid"
+"""A session may have several open slots: what tells them apart in a cursor."""
+UPCOMING = (
+    " FROM sessions x LEFT JOIN tutors t ON t.id = x.tutor_id"
+    " LEFT JOIN students u ON u.id = x.student_id"
+    " LEFT JOIN session_reschedule_predictions p"
+    " ON p.session_id = x.session_id AND p.scheduled_start = x.scheduled_start"
+    " LEFT JOIN tutor_scores s ON s.tutor_id = x.tutor_id"
+    " LEFT JOIN pipeline_progress g ON g.partition = s.partition"
+    " WHERE x.status = 'scheduled' AND x.scheduled_start > $1 AND x.scheduled_start <= $1 + $2"
+    " AND x.scheduled_start > coalesce(g.applied_until, $1)"
+    " AND ($3::text IS NULL OR p.risk_level = $3) AND ($4::uuid IS NULL OR x.tutor_id = $4)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFilter:
+    ahead: timedelta
+    risk_level: str | None = None
+    """Of the prediction; None = any."""
+    tutor_id: UUID | None = None
+    """None = any."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPage:
+    order: SlotOrder
+    direction: Direction
+    limit: int
+    offset: int = 0
+    after: Place | None = None
+
+
+async def upcoming(
+    connection: Connection, as_of: datetime, matching: SlotFilter, page: SlotPage
+) -> list[Row]:
+    """Open slots that begin after `as_of`, and after what their own partition has applied."""
+    key, kind = SLOT_ORDERS[page.order]
+    arguments = [as_of, matching.ahead, matching.risk_level, matching.tutor_id]
+    seek = ""
+    if page.after is not None:
+        condition, more = _after(key, SLOT, kind, page.direction, page.after, len(arguments))
+        seek, arguments = f" AND {condition}", [*arguments, *more]
+    place = len(arguments)
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT x.session_id::text AS id, x.tutor_id::text, t.name AS tutor_name, x.student_id,"
+        " u.name AS student_name, x.scheduled_start AS scheduled_time, x.duration_minutes,"
+        " x.status, p.reschedule_probability, p.risk_level, p.predicted_at,"
+        f" {key} AS sort_value, {SLOT}::text AS slot{UPCOMING}{seek}"
+        f" ORDER BY {key} {page.direction} NULLS LAST, {SLOT}"
+        f" LIMIT ${place + 1} OFFSET ${place + 2}",
+        *arguments,
+        page.limit,
+        page.offset,
+    )
+
+
+async def count_upcoming(connection: Connection, as_of: datetime, matching: SlotFilter) -> int:
+    arguments = (as_of, matching.ahead, matching.risk_level, matching.tutor_id)
+    return int(await connection.fetchval(f"SELECT count(*){UPCOMING}", *arguments))
 
 
 ALERT = (

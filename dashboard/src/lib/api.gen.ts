@@ -165,6 +165,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/upcoming-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List booked sessions that are still to come
+         * @description Slots without an outcome that begin after `as_of`: what has begun leaves the list by itself.
+         *
+         *     `reschedule_probability` is a fraction. `Link` names the next page.
+         *
+         *     Scope: `read`.
+         */
+        get: operations["list_upcoming"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/overview": {
         parameters: {
             query?: never;
@@ -1538,6 +1562,74 @@ export interface components {
              */
             open_slots: number;
         };
+        /** UpcomingPage */
+        UpcomingPage: {
+            /** Sessions */
+            sessions: components["schemas"]["UpcomingSession"][];
+            /**
+             * Total
+             * @description sessions that match, on all pages
+             */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+            /**
+             * Next Cursor
+             * @description pass it as `cursor`; null = this was the last
+             */
+            next_cursor: string | null;
+            /**
+             * As Of
+             * @description all events and expiries up to here are counted; null = nothing yet
+             */
+            as_of: string | null;
+        };
+        /** UpcomingSession */
+        UpcomingSession: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the session
+             */
+            id: string;
+            /**
+             * Tutor Id
+             * Format: uuid
+             */
+            tutor_id: string;
+            /** Tutor Name */
+            tutor_name: string | null;
+            /** Student Id */
+            student_id: string;
+            /** Student Name */
+            student_name: string | null;
+            /**
+             * Scheduled Time
+             * Format: date-time
+             */
+            scheduled_time: string;
+            /** Duration Minutes */
+            duration_minutes: number | null;
+            /**
+             * Status
+             * @constant
+             */
+            status: "scheduled";
+            /**
+             * Reschedule Probability
+             * @description fraction; null = no prediction yet
+             */
+            reschedule_probability: number | null;
+            /**
+             * Risk Level
+             * @description null = no prediction yet
+             */
+            risk_level: ("low" | "medium" | "high") | null;
+            /** Predicted At */
+            predicted_at: string | null;
+        };
         /** Week */
         Week: {
             /**
@@ -1796,12 +1888,12 @@ export interface operations {
     list_tutors: {
         parameters: {
             query?: {
-                /** @description high_risk: any rate > threshold */
-                risk_status?: "all" | "high_risk" | "low_risk";
+                /** @description high_risk: any rate > threshold; low_risk: all others; warning: of those, any rate in the warning band */
+                risk_status?: "all" | "high_risk" | "low_risk" | "warning";
                 /** @description part of name, e-mail, external id */
                 search?: string | null;
                 /** @description tutors without a rate come last */
-                sort_by?: "reschedule_rate_30d" | "total_sessions_30d" | "name";
+                sort_by?: "reschedule_rate_7d" | "reschedule_rate_30d" | "reschedule_rate_90d" | "total_sessions_30d" | "name";
                 sort_order?: "asc" | "desc";
                 /** @description items of a page, 100 if missing; CSV: all */
                 limit?: number | null;
@@ -2206,6 +2298,94 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_upcoming: {
+        parameters: {
+            query?: {
+                /** @description after as_of */
+                days_ahead?: number;
+                /** @description of the prediction; missing = any, or none yet */
+                risk_level?: ("low" | "medium" | "high") | null;
+                /** @description of this tutor only */
+                tutor_id?: string | null;
+                /** @description items of a page */
+                limit?: number;
+                /** @description items to skip; or use cursor */
+                offset?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description sessions without a prediction come last */
+                sort_by?: "scheduled_time" | "student_id" | "student_name" | "tutor_name" | "reschedule_probability";
+                sort_order?: "asc" | "desc";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpcomingPage"];
+                };
+            };
+            /** @description What If-None-Match names still holds. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

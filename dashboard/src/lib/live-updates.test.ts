@@ -44,6 +44,11 @@ describe('live updates', () => {
     expect(isOld(keys.pipeline)).toBe(true);
   });
 
+  test('resync makes everything old: more was missed than the stream tells', () => {
+    FakeEventSource.latest().send('resync', {});
+    expect([keys.overview, keys.alerts, keys.pipeline, keys.tutor(BEN)].every(isOld)).toBe(true);
+  });
+
   test('a burst is taken together: once at its start and once after the pause', () => {
     const invalidate = vi.spyOn(client, 'invalidateQueries');
     for (let i = 0; i < 500; i++) FakeEventSource.latest().send('alert', { tutor_id: ANNA });

@@ -119,8 +119,12 @@ function matches(query: URLSearchParams): (tutor: TutorSummary) => boolean {
   const search = (query.get('search') ?? '').toLowerCase();
   const status = query.get('risk_status');
   return (tutor) =>
-    tutor.name.toLowerCase().includes(search) &&
-    (!status || tutor.is_high_risk === (status === 'high_risk'));
+    tutor.name.toLowerCase().includes(search) && (!status || hasRisk(tutor, status));
+}
+
+function hasRisk(tutor: TutorSummary, status: string): boolean {
+  if (status === 'warning') return tutor.risk_level === 'warning';
+  return tutor.is_high_risk === (status === 'high_risk');
 }
 
 function sorted(tutors: TutorSummary[], query: URLSearchParams): TutorSummary[] {

@@ -83,3 +83,19 @@ async def test_the_documentation_needs_nothing_from_elsewhere(site: httpx.AsyncC
         assert answer.headers["x-content-type-options"] == "nosniff"
     assert "http" not in page.text
     assert (await site.get("/api/openapi.json")).json()["openapi"] == "3.2.0"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/logout", 405), ("/api/nothing", 404)])
+async def test_an_address_of_the_api_is_never_a_page(
+    site: httpx.AsyncClient, path: str, status: int
+) -> None:
+    answer = await site.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_large_assets_are_compressed(site: httpx.AsyncClient, dist: Path) -> None:
+    (dist / "assets" / "big.js").write_text("let x = 1;\n" * 1_000)
+    asset = await site.get("/assets/big.js", headers={"accept-encoding": "gzip"})
+    assert asset.headers["content-encoding"] == "gzip"
+    assert int(asset.headers["content-length"]) < 1_000

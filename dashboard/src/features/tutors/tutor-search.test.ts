@@ -35,6 +35,10 @@ describe('the address of the tutors page', () => {
   });
 });
 
+test('the warning band is asked for by its own name', () => {
+  expect(filterParameters({ risk: 'warning' })).toMatchObject({ risk_status: 'warning' });
+});
+
 test('page 3 of the API starts after 100 tutors', () => {
   expect(pageParameters({ page: 3 })).toEqual({ limit: 50, offset: 100 });
 });

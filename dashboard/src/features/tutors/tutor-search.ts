@@ -5,12 +5,13 @@ export const PAGE_SIZE = 50;
 export const SORTS = ['name', 'reschedule_rate_30d', 'total_sessions_30d'] as const;
 export type Sort = (typeof SORTS)[number];
 export type SortOrder = 'asc' | 'desc';
-type RiskFilter = 'high' | 'low';
+const RISKS = ['high', 'warning', 'low'] as const;
+type RiskFilter = (typeof RISKS)[number];
 
 /** What the address of the tutors page holds; a default is left out of it. */
 export interface TutorSearch {
   q?: string;
-  /** low: everybody who is not at high risk. */
+  /** low: everybody who is not at high risk; warning: of those, who is near it. */
   risk?: RiskFilter;
   sort?: Sort;
   order?: SortOrder;
@@ -18,12 +19,14 @@ export interface TutorSearch {
   page?: number;
 }
 
+/** In the API's words. */
+const RISK_STATUS = { high: 'high_risk', warning: 'warning', low: 'low_risk' } as const;
 const DEFAULT_SORT: Sort = 'reschedule_rate_30d';
 
 /** Anything that is not understood is dropped: an old bookmark still opens the page. */
 export function parseTutorSearch(raw: Record<string, unknown>): TutorSearch {
   const q = typeof raw.q === 'string' || typeof raw.q === 'number' ? String(raw.q) : '';
-  const risk = oneOf(raw.risk, ['high', 'low'] as const);
+  const risk = oneOf(raw.risk, RISKS);
   const sort = oneOf(raw.sort, SORTS);
   const order = oneOf(raw.order, ['asc', 'desc'] as const);
   const page = Number(raw.page);
@@ -60,7 +63,7 @@ export function filterParameters(search: TutorSearch): QueryParameters {
   const { sort, order } = sortOf(search);
   return {
     search: search.q,
-    risk_status: search.risk && `${search.risk}_risk`,
+    risk_status: search.risk && RISK_STATUS[search.risk],
     sort_by: sort,
     sort_order: order,
   };

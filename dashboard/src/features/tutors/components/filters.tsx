@@ -10,7 +10,8 @@ const ANY = 'any';
 const RISKS = [
   { value: ANY, label: 'All' },
   { value: 'high', label: 'High risk' },
-  { value: 'low', label: 'Others' },
+  { value: 'warning', label: 'Warning' },
+  { value: 'low', label: 'Not high' },
 ];
 
 interface FiltersProps {

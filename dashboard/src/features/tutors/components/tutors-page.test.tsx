@@ -32,7 +32,7 @@ describe('tutors page', () => {
     await tableRows();
     await user.type(screen.getByRole('searchbox'), 'ada');
     await waitFor(() => expect(router.state.location.search).toEqual({ q: 'ada' }));
-    await user.click(screen.getByRole('radio', { name: 'Others' }));
+    await user.click(screen.getByRole('radio', { name: 'Not high' }));
     await waitFor(() => expect(router.state.location.search).toEqual({ q: 'ada', risk: 'low' }));
     await user.click(screen.getByRole('button', { name: 'Sessions, 30 d' }));
     await waitFor(() =>
