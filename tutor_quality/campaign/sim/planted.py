@@ -102,7 +102,7 @@ MISTAKES = (
         "stale-last-score-left-at-recovery",
         Holdings,
         "_find_ends",
-        "holding.ends[scores] = min(seen, scored[partition])",
+        'holding.ends[scores] = min(last["score_offset"], scored[partition])',
         "holding.ends[scores] = scored[partition]",
     ),
     Mistake(
