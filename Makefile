@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCKS := requirements/bootstrap.lock requirements/dev.lock
 T ?= tests
 
-.PHONY: help setup run test check fuzz-api format clean distclean lock
+.PHONY: help setup run test check fuzz-api bench-api format clean distclean lock
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -17,7 +17,7 @@ run: setup ## start everything and print the address; Ctrl-C stops it; INPUT=fil
 	@exec $(BIN)/tq up $(if $(INPUT),--input "$(INPUT)" --map "$(MAP)")
 
 test: setup ## install what tests need and run them; T=path for some
-	@sh deploy/test-packages.sh
+	@sh deploy/test-packages.sh kcat
 	@[ "$(T)" != tests ] || sh deploy/dashboard.sh test
 	@exec $(BIN)/python -m pytest $(T)
 
@@ -33,6 +33,10 @@ check: setup ## format, lint, types, import rules, contracts
 
 fuzz-api: setup ## 500 made-up requests for each operation of the API
 	@exec $(BIN)/python -m pytest -s tests/integration/test_api_contract.py --api-examples 500
+
+bench-api: setup ## what a page of tutors costs, as JSON; needs wrk
+	@sh deploy/test-packages.sh wrk
+	@exec $(BIN)/python -m bench.api
 
 format: setup ## rewrite to our format, and .env.example from the settings
 	$(BIN)/ruff format .

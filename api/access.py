@@ -7,7 +7,7 @@
 Several scopes mean: any of them. The check runs before the body is read.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -44,6 +44,11 @@ class Principal:
 class Admission(Protocol):
     async def admit(self, request: Request, scopes: frozenset[str]) -> Principal:
         """The caller, who has one of `scopes`; raises Problem 401, 403 or 429."""
+
+
+class Keeper(Protocol):
+    async def answer(self, request: Request, make: Callable[[], Awaitable[Response]]) -> Response:
+        """An answer kept from the same data, else what `make` makes."""
 
 
 def requires(*scopes: str) -> Callable[[Endpoint], Endpoint]:
@@ -109,15 +114,23 @@ class ScopedRoute(APIRoute):
         handle = super().get_route_handler()
         scopes = self.scopes
         known = frozenset(field.alias for field in self.dependant.query_params)
+        conditional = 304 in self.responses
 
         async def guarded(request: Request) -> Response:
             if scopes:
                 admission: Admission = request.app.state.services.guard
                 request.state.principal = await admission.admit(request, scopes)
-            if self.include_in_schema:
-                # Pages of the dashboard keep their own state in the query.
-                _refuse_unknown(request, known)
-            return await handle(StrictRequest(request, self.max_body_bytes))
+
+            async def make() -> Response:
+                if self.include_in_schema:
+                    # Pages of the dashboard keep their own state in the query.
+                    _refuse_unknown(request, known)
+                return await handle(StrictRequest(request, self.max_body_bytes))
+
+            if not conditional:
+                return await make()
+            pages: Keeper = request.app.state.services.pages
+            return await pages.answer(request, make)
 
         return guarded
 

@@ -18,6 +18,7 @@ from api.guard import Guard, TokenRules
 from api.limits import Limits
 from api.live import Live
 from api.metrics import Metrics
+from api.pages import Pages, Versions
 from api.repeats import Repeats
 from api.routes import (
     alerts,
@@ -102,6 +103,7 @@ def _services(settings: Settings, clock: Clock) -> Services:
         limits=limits,
         bookkeeper=bookkeeper,
         live=Live(database, metrics),
+        pages=Pages(Versions(database)),
         totals=Totals(),
         metrics=metrics,
         risk_threshold=settings.risk_threshold,

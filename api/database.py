@@ -51,6 +51,8 @@ class Database:
                 "statement_timeout": str(int(timeout * 1000)),
                 "default_transaction_read_only": "on" if read_only else "off",
                 "jit": "off",
+                # Parallel workers would mix the parts of a page, see storage.queries.
+                "max_parallel_workers_per_gather": "0",
                 "timezone": "UTC",
             },
         )

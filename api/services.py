@@ -14,6 +14,7 @@ from api.guard import Guard
 from api.limits import Limits
 from api.live import Live
 from api.metrics import Metrics
+from api.pages import Pages
 from api.repeats import Repeats
 from api.totals import Totals
 from tutor_quality.clock import Clock
@@ -30,6 +31,7 @@ class Services:
     limits: Limits
     bookkeeper: Bookkeeper
     live: Live
+    pages: Pages
     totals: Totals[TutorFilter | SlotFilter]
     metrics: Metrics
     risk_threshold: float

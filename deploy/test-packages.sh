@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs the Debian packages that tests need, where they are missing and we may. Without them
-# their tests are skipped.
+# Installs Debian packages whose programs are missing, where we may: sh deploy/test-packages.sh kcat
+# Without kcat its test is skipped.
 set -eu
-command -v kcat >/dev/null || {
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0
-    apt-get install --yes --no-install-recommends kcat >/dev/null 2>&1 ||
-        { apt-get update >/dev/null 2>&1 && apt-get install --yes --no-install-recommends kcat \
-            >/dev/null 2>&1; } || echo "kcat could not be installed: its test is skipped" >&2
-}
+for program; do
+    command -v "$program" >/dev/null && continue
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || continue
+    install() { apt-get install --yes --no-install-recommends "$program" >/dev/null 2>&1; }
+    install || { apt-get update >/dev/null 2>&1 && install; } ||
+        echo "$program could not be installed" >&2
+done

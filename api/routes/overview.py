@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from api import answers
 from api.access import ScopedRoute, requires
 from api.answers import NOT_MODIFIED, READ_PROBLEMS, answer
+from api.pages import version_of
 from api.responses import Overview, percent, rate
 from api.routes.tutors import WINDOWS, first_week, week_item
 from api.services import services_of
@@ -32,10 +33,10 @@ NEWLY_SHOWN = 20
 async def get_overview(request: Request) -> Response:
     """Platform rates are sums of reschedules over sums of sessions, not means of rates."""
     services = services_of(request)
+    version = version_of(request)
+    if answers.has(request, version):
+        return answers.not_modified(version)
     async with services.database.reading() as connection:
-        version = await queries.data_version(connection)
-        if answers.has(request, version):
-            return answers.not_modified(version)
         totals = await queries.platform_totals(connection)
         histogram = await queries.rate_histogram(connection, BINS)
         weeks: list[Row] = []

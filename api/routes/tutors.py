@@ -12,6 +12,7 @@ from api import answers, tables
 from api.access import ScopedRoute, requires
 from api.answers import NOT_MODIFIED, READ_PROBLEMS, answer, problems
 from api.errors import Problem, invalid_request
+from api.pages import version_of
 from api.responses import (
     RiskTimeline,
     SessionEventPage,
@@ -100,10 +101,10 @@ async def list_tutors(
         raise invalid_request([{"parameter": "offset", "detail": detail}])
     if format == "csv" or (format is None and _prefers_csv(request)):
         return _export(services, listing, after, offset, limit)
+    version = version_of(request)
+    if answers.has(request, version):
+        return answers.not_modified(version)
     async with services.database.reading() as connection:
-        version = await queries.data_version(connection)
-        if answers.has(request, version):
-            return answers.not_modified(version)
         size = limit or DEFAULT_LIMIT
         rows = await listing.rows(connection, after, offset=offset, limit=size + 1)
         total = await services.totals.of(
@@ -252,10 +253,10 @@ _COLUMNS = (
 @requires("read")
 async def get_tutor(request: Request, tutor_id: TutorId) -> Response:
     """`as_of` is the later of this tutor's clock and the progress of its partition."""
+    version = version_of(request)
+    if answers.has(request, version):
+        return answers.not_modified(version)
     async with services_of(request).database.reading() as connection:
-        version = await queries.data_version(connection)
-        if answers.has(request, version):
-            return answers.not_modified(version)
         row = await _existing(connection, tutor_id)
     scored = row["version"] is not None
     detail = {
@@ -327,10 +328,10 @@ async def get_history(
     limit: Limit = 100,
 ) -> Response:
     """The trend has the last `days // 7` closed calendar weeks, at least one."""
+    version = version_of(request)
+    if answers.has(request, version):
+        return answers.not_modified(version)
     async with services_of(request).database.reading() as connection:
-        version = await queries.data_version(connection)
-        if answers.has(request, version):
-            return answers.not_modified(version)
         as_of = (await _existing(connection, tutor_id))["complete_until"]
         if as_of is None:
             return answer(_history([], [], None), version)
@@ -375,10 +376,10 @@ async def list_events(
 ) -> Response:
     """Every fact that was accepted, corrected ones too."""
     after = answers.instant_place("events", cursor)
+    version = version_of(request)
+    if answers.has(request, version):
+        return answers.not_modified(version)
     async with services_of(request).database.reading() as connection:
-        version = await queries.data_version(connection)
-        if answers.has(request, version):
-            return answers.not_modified(version)
         as_of = (await _existing(connection, tutor_id))["complete_until"]
         rows = await queries.session_events(connection, tutor_id, limit=limit + 1, after=after)
     return _page(request, version, "events", [dict(row) for row in rows], limit, as_of)
@@ -396,10 +397,10 @@ async def list_risk_changes(
 ) -> Response:
     """Each at the exact instant it became true, expiries included."""
     after = answers.instant_place("changes", cursor)
+    version = version_of(request)
+    if answers.has(request, version):
+        return answers.not_modified(version)
     async with services_of(request).database.reading() as connection:
-        version = await queries.data_version(connection)
-        if answers.has(request, version):
-            return answers.not_modified(version)
         as_of = (await _existing(connection, tutor_id))["complete_until"]
         rows = await queries.risk_changes(connection, tutor_id, limit=limit + 1, after=after)
     return _page(request, version, "changes", [_change(row) for row in rows], limit, as_of)

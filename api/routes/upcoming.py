@@ -10,6 +10,7 @@ from api import answers
 from api.access import ScopedRoute, requires
 from api.answers import NOT_MODIFIED, READ_PROBLEMS, answer
 from api.errors import invalid_request
+from api.pages import version_of
 from api.responses import PredictedRisk, UpcomingPage
 from api.routes.tutors import CursorText
 from api.services import services_of
@@ -52,10 +53,10 @@ async def list_upcoming(
         detail = "use either offset or cursor"
         raise invalid_request([{"parameter": "offset", "detail": detail}])
     matching = SlotFilter(timedelta(days=days_ahead), risk_level, tutor_id)
+    version = version_of(request)
+    if answers.has(request, version):
+        return answers.not_modified(version)
     async with services.database.reading() as connection:
-        version = await queries.data_version(connection)
-        if answers.has(request, version):
-            return answers.not_modified(version)
         rows, total = [], 0
         if as_of := version.as_of:
             page = queries.SlotPage(sort_by, sort_order, limit + 1, offset, after)

@@ -556,3 +556,54 @@ async def test_json_is_compressed_for_who_takes_it_and_the_same(api: Api) -> Non
     assert packed.headers["content-encoding"] == "gzip"
     assert "accept-encoding" in packed.headers["vary"].lower()
     assert packed.json() == plain.json()
+
+
+async def test_a_kept_answer_is_the_same_with_headers_of_its_own(api: Api) -> None:
+    await ada(api)
+    first, second = [await api.http.get("/api/tutors") for _ in range(2)]
+    assert second.content == first.content
+    assert second.headers["etag"] == first.headers["etag"]
+    assert second.headers["x-request-id"] != first.headers["x-request-id"]
+    assert second.headers["ratelimit"] != first.headers["ratelimit"]
+    assert len(second.headers.get_list("ratelimit")) == 1
+
+
+async def test_an_answer_is_never_older_than_what_was_committed_before_the_question(
+    api: Api,
+) -> None:
+    """Requests share looks at the data version; each must still see the commits before it."""
+    tutor = await ada(api)
+
+    async def name_shown() -> str:
+        page = await api.http.get("/api/tutors")
+        return str(page.json()["tutors"][0]["name"])
+
+    for number in range(40):
+        earlier = [asyncio.create_task(name_shown()) for _ in range(3)]
+        await asyncio.sleep(0)
+        async with api.database.transaction():
+            await api.database.execute(
+                "UPDATE tutors SET name = $2 WHERE id = $1", tutor, f"Ada {number}"
+            )
+            await data_changed(api)
+        assert await name_shown() == f"Ada {number}"
+        await asyncio.gather(*earlier)
+
+
+async def test_a_kept_answer_is_only_for_who_may_read(api: Api) -> None:
+    assert (await api.http.get("/api/tutors")).status_code == 200
+    assert (await api.http.get("/api/tutors", headers={"x-api-key": "tq_x_y"})).status_code == 401
+    sender = await api.key("ingest")
+    assert (await api.http.get("/api/tutors", headers=sender)).status_code == 403
+
+
+async def test_deep_pages_by_offset_are_the_pages_of_the_whole_list(api: Api) -> None:
+    for number in range(12):
+        tutor = await a_tutor(api.database, f"Tutor {number:02}")
+        if number % 4:
+            await a_score(api.database, tutor, [(0, 0), (number % 3, 9 * (number % 2)), (0, 0)])
+    for sort in ("name", "reschedule_rate_30d", "total_sessions_30d"):
+        whole = await names(api, sort_by=sort)
+        pages = [await names(api, sort_by=sort, limit=5, offset=offset) for offset in (0, 5, 10)]
+        assert [name for page in pages for name in page] == whole
+        assert len(whole) == 12

@@ -99,12 +99,10 @@ async def tutors(
     """
     page = _Page(matching, order, direction, limit, offset, after)
     if order == "name":
-        return await page.fetch(
-            connection, "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
-        )
+        return await page.fetch(connection)
     rows: list[Row] = []
     if after is None or after.value != UNSCORED:
-        rows = await page.fetch(connection, SCORED)
+        rows = await page.fetch(connection)
     if len(rows) < limit and matching.risk_status not in ONLY_SCORED:
         rows += await page.unscored(connection, rows)
     return rows
@@ -112,6 +110,7 @@ async def tutors(
 
 UNSCORED = "unscored"
 """The sort value of a tutor without a score."""
+ALL_TUTORS = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
 SCORED = "tutor_scores s JOIN tutors t ON t.id = s.tutor_id"
 TUTOR_COLUMNS = (
     " t.id::text, t.name, t.email, t.external_id, s.as_of, s.risk_level, s.evidence,"
@@ -134,24 +133,74 @@ class _Page:
     offset: int
     after: Place | None
 
-    async def fetch(self, connection: Connection, source: str) -> list[Row]:
-        key = ORDERS[self.order]
-        ident = "t.id" if self.order == "name" else "s.tutor_id"
+    @property
+    def key(self) -> str:
+        return ORDERS[self.order]
+
+    @property
+    def ident(self) -> str:
+        return "t.id" if self.order == "name" else "s.tutor_id"
+
+    async def fetch(self, connection: Connection) -> list[Row]:
         condition, arguments = _matching(self.matching)
         if self.after is not None:
-            seek, more = _after(
-                key, ident, TYPES[self.order], self.direction, self.after, len(arguments)
+            statement, more = self._following(condition, self.after, len(arguments))
+        else:
+            statement, more = self._skipping(condition, len(arguments)), [self.offset]
+        return await connection.fetch(statement, *arguments, *more, self.limit)  # type: ignore[no-any-return]
+
+    def _following(self, condition: str, place: Place, taken: int) -> tuple[str, list[Any]]:
+        """What comes after a place: its ties, then what lies beyond, then nulls.
+
+        Each is a range of the order's index. Postgres runs the parts of a UNION ALL one after the
+        other and none that the limit does not need, so the rows come in order.
+        """
+        key, ident = self.key, self.ident
+        if place.value is None:
+            ranges, arguments = [f"{key} IS NULL AND {ident} > ${taken + 1}"], [place.id]
+        else:
+            value, last = f"${taken + 1}::{TYPES[self.order]}", f"${taken + 2}"
+            beyond = "<" if self.direction == "desc" else ">"
+            ranges = [
+                f"{key} = {value} AND {ident} > {last}",
+                f"{key} {beyond} {value}",
+                f"{key} IS NULL",
+            ]
+            arguments = [place.value, place.id]
+        limit = f"LIMIT ${taken + len(arguments) + 1}"
+        parts = [
+            f"(SELECT{TUTOR_COLUMNS}, {key} AS sort_value FROM {self._source()}"
+            f" WHERE {condition} AND {part} {self._order()} {limit})"
+            for part in ranges
+        ]
+        return f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS parts {limit}", arguments
+
+    def _skipping(self, condition: str, taken: int) -> str:
+        """With an offset: places first, from the index alone where it can be, then their rows."""
+        if not self.offset:
+            return (
+                f"SELECT{TUTOR_COLUMNS}, {self.key} AS sort_value FROM {self._source()}"
+                f" WHERE {condition} {self._order()} OFFSET ${taken + 1} LIMIT ${taken + 2}"
             )
-            condition, arguments = f"{condition} AND {seek}", [*arguments, *more]
-        place = len(arguments)
-        return await connection.fetch(  # type: ignore[no-any-return]
-            f"SELECT{TUTOR_COLUMNS}, {key} AS sort_value FROM {source} WHERE {condition}"
-            f" ORDER BY {key} {self.direction} NULLS LAST, {ident}"
-            f" LIMIT ${place + 1} OFFSET ${place + 2}",
-            *arguments,
-            self.limit,
-            self.offset,
+        return (
+            f"SELECT{TUTOR_COLUMNS}, page.sort_value FROM (SELECT {self.ident} AS id,"
+            f" {self.key} AS sort_value FROM {self._narrow_source()} WHERE {condition}"
+            f" {self._order()} OFFSET ${taken + 1} LIMIT ${taken + 2}) AS page"
+            " JOIN tutors t ON t.id = page.id LEFT JOIN tutor_scores s ON s.tutor_id = page.id"
+            f" ORDER BY page.sort_value {self.direction} NULLS LAST, page.id"
         )
+
+    def _order(self) -> str:
+        return f"ORDER BY {self.key} {self.direction} NULLS LAST, {self.ident}"
+
+    def _source(self) -> str:
+        return ALL_TUTORS if self.order == "name" else SCORED
+
+    def _narrow_source(self) -> str:
+        """The table of the order alone where the filter needs no other: every score has a tutor."""
+        if self.order == "name":
+            return "tutors t" if self.matching.risk_status == "all" else ALL_TUTORS
+        return SCORED if self.matching.search else "tutor_scores s"
 
     async def unscored(self, connection: Connection, before: Sequence[Row]) -> list[Row]:
         """What follows the scored tutors `before` on this page."""
@@ -165,8 +214,7 @@ class _Page:
         place = len(arguments)
         return await connection.fetch(  # type: ignore[no-any-return]
             f"SELECT{TUTOR_COLUMNS}, '{UNSCORED}' AS sort_value"
-            " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
-            f" WHERE s.tutor_id IS NULL AND {condition} ORDER BY t.id"
+            f" FROM {ALL_TUTORS} WHERE s.tutor_id IS NULL AND {condition} ORDER BY t.id"
             f" LIMIT ${place + 1} OFFSET ${place + 2}",
             *arguments,
             self.limit - len(before),
@@ -175,8 +223,7 @@ class _Page:
 
 
 async def count_tutors(connection: Connection, matching: TutorFilter) -> int:
-    source = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
-    return await _count(connection, source, matching)
+    return await _count(connection, ALL_TUTORS, matching)
 
 
 async def _count(connection: Connection, source: str, matching: TutorFilter) -> int:
