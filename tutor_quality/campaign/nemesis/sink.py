@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import monotonic
-from typing import Any
 
 import asyncpg
 
@@ -214,24 +213,21 @@ class SinkSchedule:
         self._killed.clear()
         async with self._a_pool() as pool:
             writer = SinkWriter(pool, sleep=self._pause)
-            work = [asyncio.create_task(self._work(writer, place)) for place in self._log]
+            everything = asyncio.create_task(self._write_everything(writer))
+            killed = asyncio.create_task(self._killed.wait())
             try:
-                await self._killed_or(asyncio.gather(*work))
+                await asyncio.wait([everything, killed], return_when=asyncio.FIRST_COMPLETED)
+                if everything.done():
+                    everything.result()
             finally:
                 # A process that is killed says no goodbye to Postgres.
                 pool.terminate()
-                for task in work:
-                    task.cancel()
-                await asyncio.gather(*work, return_exceptions=True)
+                everything.cancel()
+                killed.cancel()
+                await asyncio.gather(everything, killed, return_exceptions=True)
 
-    async def _killed_or(self, everything: asyncio.Future[list[None]]) -> None:
-        """Raises what the work has raised."""
-        killed = asyncio.create_task(self._killed.wait())
-        futures: list[asyncio.Future[Any]] = [everything, killed]
-        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-        killed.cancel()
-        if everything.done():
-            everything.result()
+    async def _write_everything(self, writer: SinkWriter) -> None:
+        await asyncio.gather(*(self._work(writer, place) for place in self._log))
 
     async def _work(self, writer: SinkWriter, place: Place) -> None:
         log, position = self._log[place], self._committed[place]
