@@ -31,6 +31,16 @@ CHANNEL = "tq_changes"
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 15.0
 
+FAILURES = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # A backend was terminated while its connection was idle: until the end of the connection has
+    # come too, asyncpg's answer to any use of it is this (MagicStack/asyncpg#1069).
+    asyncpg.InternalClientError,
+)
+"""What writing may raise; the pool drops the connection."""
 TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 """Connection, deadlock and serialization, resources (disk full), operator or timeout, system."""
 TRANSIENT_STATES = ("55P03", "25P03", "25006")
@@ -91,7 +101,7 @@ class SinkWriter:
         while True:
             try:
                 return refused + await self._transaction(topic, partition, rows, end)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILURES as error:
                 if not _is_transient(error) or self._pool.is_closing():
                     raise
                 log.warning(

@@ -528,6 +528,27 @@ async def test_a_transaction_that_is_killed_in_the_middle_is_written_again(
     assert await pool.fetchval("SELECT count(*) FROM session_events") == 50
 
 
+async def test_a_connection_whose_backend_was_terminated_while_idle_is_dropped(
+    pool: asyncpg.Pool, postgres_url: str
+) -> None:
+    """asyncpg raises InternalClientError then: MagicStack/asyncpg#1069."""
+    async with PostgresProxy(postgres_url).running() as proxy:
+        proxy.half_open = True
+        through = await open_pool(proxy.url, application_name="idle")
+        await pool.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name = 'idle'"
+        )
+        await proxy.hung_up.wait()
+        proxy.half_open = False
+        await asyncio.sleep(0)  # The client reads what the server said last.
+        pauses = _Pauses()
+        assert await SinkWriter(through, sleep=pauses.sleep).write(*_some_batch()) == []
+        await through.close()
+    assert len(pauses.seconds) == 1
+    assert await pool.fetchval("SELECT count(*) FROM session_events") == 50
+
+
 async def test_a_closed_pool_ends_the_waiting(postgres_url: str) -> None:
     async with a_database(postgres_url) as pool:
         await pool.close()

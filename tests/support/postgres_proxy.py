@@ -16,6 +16,10 @@ class PostgresProxy:
         """So many commits are carried out, but the connection breaks before their answer."""
         self.away = False
         """New connections are closed at once."""
+        self.half_open = False
+        """The client does not learn that the server has closed a connection."""
+        self.hung_up = asyncio.Event()
+        """The server has closed a connection."""
 
     @property
     def url(self) -> str:
@@ -39,6 +43,7 @@ class PostgresProxy:
         connection = _Connection(self, client, answers, server, requests)
         with contextlib.suppress(ConnectionError):
             await asyncio.gather(connection.pass_requests(), connection.pass_answers())
+        answers.close()
 
 
 class _Connection:
@@ -70,4 +75,6 @@ class _Connection:
                 break
             self._answers.write(data)
             await self._answers.drain()
-        self._answers.close()
+        self._proxy.hung_up.set()
+        if not self._proxy.half_open:
+            self._answers.close()

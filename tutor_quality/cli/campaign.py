@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tutor_quality.campaign.sim.run import Result, catch_all, run_one, run_schedules
-from tutor_quality.cli import FAILED
+from tutor_quality.cli import FAILED, faults
 
 app = typer.Typer(add_completion=False)
 
@@ -17,6 +17,10 @@ TOLD_EVERY = 10_000
 @app.callback()
 def campaign() -> None:
     """Inject faults and prove that the numbers stay exact."""
+
+
+app.command()(faults.nemesis)
+app.command()(faults.postgres)
 
 
 @app.command()

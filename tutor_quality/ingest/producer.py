@@ -20,6 +20,16 @@ DURABLE_SECONDS = 120.0
 POLL_EVERY = 500
 """Records between looks at the delivery reports."""
 
+DURABLE = {
+    "acks": "all",
+    "enable.idempotence": True,
+    # Kafka forgets the sequence numbers of producers whose records are older than a day, which
+    # those of a replayed history are. When it comes back from a crash it takes any number for the
+    # first, so with several requests in flight the second can get in before the first, which is
+    # then lost though it is reported as durable (KAFKA-15591).
+    "max.in.flight.requests.per.connection": 1,
+}
+"""For records of the past as for those of now."""
 # murmur2_random is what the other clients of this house, Faust's and Java's, partition by.
 BULK = {"linger.ms": 50, "batch.size": 1_000_000, "compression.type": "lz4"}
 PROMPT = {"linger.ms": 0}
@@ -39,8 +49,7 @@ class LogWriter:
             {
                 "bootstrap.servers": bootstrap,
                 "partitioner": "murmur2_random",
-                "enable.idempotence": True,
-                "acks": "all",
+                **DURABLE,
                 "log_level": 0,
                 **(BULK if bulk else PROMPT),
             }

@@ -45,10 +45,14 @@ class Load:
 
 
 def a_load(
-    random: Random, start: int, storms: Sequence[tuple[float, int]], partitions: int
+    random: Random,
+    start: int,
+    storms: Sequence[tuple[float, int]],
+    partitions: int,
+    sessions: int = SESSIONS,
 ) -> Load:
     """`storms`: (place in the load as a fraction, number of poisonous records)."""
-    return _Writer(random, start).write(storms, partitions)
+    return _Writer(random, start).write(storms, partitions, sessions)
 
 
 class _Writer:
@@ -58,8 +62,8 @@ class _Writer:
         self._tutors = [self._an_id() for _ in range(TUTORS)]
         self._told: list[tuple[int, SessionEvent]] = []
 
-    def write(self, storms: Sequence[tuple[float, int]], partitions: int) -> Load:
-        for _ in range(SESSIONS):
+    def write(self, storms: Sequence[tuple[float, int]], partitions: int, sessions: int) -> Load:
+        for _ in range(sessions):
             self._tell_session()
         records = [self._record(at, event) for at, event in sorted(self._told, key=_by_time)]
         for place, count in [*self._drops(len(records)), *storms]:

@@ -7,6 +7,7 @@ from time import monotonic
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas import topics
+from tutor_quality.campaign.nemesis.records import Place, Stored
 from tutor_quality.errors import TransientFailure
 from tutor_quality.ingest.catch_up import Applied, Log, applied
 from tutor_quality.storage.engine import open_pool
@@ -31,16 +32,16 @@ class Topics:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._log = Log(bootstrap)
-        self._read: dict[tuple[str, int], int] = {}
+        self._read: dict[Place, int] = {}
 
-    def news(self) -> dict[str, list[Message]]:
+    def news(self) -> dict[str, list[Stored]]:
         """What was written since the last call, by topic; each partition in its order.
 
         Raises TransientFailure.
         """
         names = {topic.name for topic in READ}
         ends = {place: end for place, end in self._log.ends().items() if place[0] in names}
-        found: dict[str, list[Message]] = {name: [] for name in names}
+        found: dict[str, list[Stored]] = {name: [] for name in names}
         consumer = Consumer(
             {
                 "bootstrap.servers": self._bootstrap,
@@ -51,15 +52,13 @@ class Topics:
         )
         try:
             for message in self._stretch(consumer, ends):
-                found[message.topic()].append(message)
+                found[message.topic()].append(_stored(message))
         finally:
             consumer.close()
         self._read = ends
         return found
 
-    def _stretch(
-        self, consumer: Consumer, ends: Mapping[tuple[str, int], int]
-    ) -> Iterable[Message]:
+    def _stretch(self, consumer: Consumer, ends: Mapping[Place, int]) -> Iterable[Message]:
         left = {place: end for place, end in ends.items() if self._read.get(place, 0) < end}
         consumer.assign([TopicPartition(*place, self._read.get(place, 0)) for place in left])
         heard = monotonic()
@@ -77,6 +76,18 @@ class Topics:
                     yield message
                 if message.offset() >= ends[place] - 1:
                     left.pop(place, None)
+
+
+def _stored(message: Message) -> Stored:
+    return Stored(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),
+    )
 
 
 @dataclass(frozen=True, slots=True)

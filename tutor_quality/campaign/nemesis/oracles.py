@@ -7,14 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from confluent_kafka import Message
-
 from schemas import registry, topics
 from schemas.codec import decode
 from streams.dead_letters import PREFIX
 from streams.rows import version_of
 from tutor_quality.campaign.nemesis.load import DAY, Load
 from tutor_quality.campaign.nemesis.observed import Tables
+from tutor_quality.campaign.nemesis.records import Stored
 from tutor_quality.verify.log import History, Raw, Record, judge
 from tutor_quality.verify.proof import Proof, compare_changes, compare_scores
 from tutor_quality.verify.recount import WHOLE, WINDOWS, Change, winners
@@ -25,8 +24,6 @@ TICK = registry.header(registry.latest("tutor_tick").id)
 LETTERS = topics.dead_letters(topics.LIFECYCLE).name
 Place = tuple[int, int]
 """Partition and offset of a record of the input."""
-Saying = tuple[str, bytes]
-"""What kind of thing, and its id."""
 
 
 @dataclass(slots=True)
@@ -57,34 +54,28 @@ class Ledger:
     _seen: set[str] = field(default_factory=set)
     _clocks: dict[str, int] = field(default_factory=dict)
 
-    def take(self, news: Mapping[str, Sequence[Message]]) -> None:
-        for message in news[topics.LIFECYCLE.name]:
-            self._take_input(message)
-        for message in news[LETTERS]:
-            self._take_letter(message)
-        for message in news[topics.SCORE.name]:
-            self._take_score(decode("tutor_score", message.value()))
-        for message in news[topics.RISK_CHANGED.name]:
-            self._take_change(message.value())
-        for message in news[topics.HIGH_RISK.name]:
-            self._take_alert(message.value())
-        for message in news[topics.SCORE_CHANGELOG.name]:
-            self._take_row(message.key().decode(), version_of(message.value()))
+    def take(self, news: Mapping[str, Sequence[Stored]]) -> None:
+        for record in news[topics.LIFECYCLE.name]:
+            self._take_input(record)
+        for record in news[LETTERS]:
+            self._take_letter(record)
+        for record in news[topics.SCORE.name]:
+            self._take_score(decode("tutor_score", record.value or b""))
+        for record in news[topics.RISK_CHANGED.name]:
+            self._take_change(record.value or b"")
+        for record in news[topics.HIGH_RISK.name]:
+            self._take_alert(record.value or b"")
+        for record in news[topics.SCORE_CHANGELOG.name]:
+            self._take_row((record.key or b"").decode(), version_of(record.value or b""))
 
-    def _take_input(self, message: Message) -> None:
-        raw = Raw(
-            message.partition(),
-            message.offset(),
-            message.timestamp()[1],
-            message.key(),
-            message.value(),
-        )
-        record = judge(raw)
-        if record is not None:
+    def _take_input(self, record: Stored) -> None:
+        raw = Raw(record.partition, record.offset, record.timestamp, record.key, record.value)
+        legal = judge(raw)
+        if legal is not None:
             assert raw.key is not None
             tutor = raw.key.decode()
-            self.histories.setdefault(tutor, History(raw.partition)).records.append(record)
-            self.fates[self._fate(tutor, raw, record)] += 1
+            self.histories.setdefault(tutor, History(raw.partition)).records.append(legal)
+            self.fates[self._fate(tutor, raw, legal)] += 1
         elif _is_mark(raw):
             self.fates["mark"] += 1
         else:
@@ -102,10 +93,10 @@ class Ledger:
         self._seen.add(record.outcome.event_id)
         return "late" if record.outcome.occurred_at <= clock - LONGEST_MS else "applied"
 
-    def _take_letter(self, message: Message) -> None:
-        headers = dict(message.headers() or [])
+    def _take_letter(self, record: Stored) -> None:
+        headers = dict(record.headers)
         place = int(headers[f"{PREFIX}partition"]), int(headers[f"{PREFIX}offset"])
-        said = (message.key(), message.value(), headers["tq_reason"])
+        said = (record.key, record.value, headers["tq_reason"])
         self._expect_equal(f"dead letter of {place}", self.letters.setdefault(place, said), said)
 
     def _take_score(self, score: Mapping[str, object]) -> None:

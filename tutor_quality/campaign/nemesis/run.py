@@ -24,6 +24,7 @@ from tutor_quality.campaign.nemesis.oracles import Ledger, check
 from tutor_quality.campaign.nemesis.plan import WORKERS, Plan, draw
 from tutor_quality.campaign.nemesis.settle import leaks, settle
 from tutor_quality.errors import TransientFailure
+from tutor_quality.ingest.producer import DURABLE
 from tutor_quality.settings import Settings
 from tutor_quality.verify.run import Question, verify_now
 
@@ -236,7 +237,7 @@ def _send(load: Load, seconds: float, bootstrap: str, failures: list[str]) -> No
         {
             "bootstrap.servers": bootstrap,
             "partitioner": "murmur2_random",
-            "enable.idempotence": True,
+            **DURABLE,
             "linger.ms": 5,
             "log_level": 0,
         }

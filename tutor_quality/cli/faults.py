@@ -1,0 +1,67 @@
+"""tq campaign nemesis, tq campaign postgres: faults for real servers and processes."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tutor_quality.campaign.nemesis.recovery import measure
+from tutor_quality.campaign.nemesis.run import run_schedules
+from tutor_quality.campaign.nemesis.sink import run_sink_schedules
+from tutor_quality.cli import FAILED
+from tutor_quality.settings import Settings
+
+Schedules = Annotated[int, typer.Option(min=0, help="how many seeds to run")]
+Seed = Annotated[int, typer.Option(help="the first of them")]
+Out = Annotated[Path | None, typer.Option(help="also write the result to this file")]
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+
+
+def nemesis(
+    schedules: Schedules = 12,
+    seed: Seed = 0,
+    recovery: Annotated[
+        int, typer.Option(min=0, help="also measure recovery with so many sessions of state")
+    ] = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Kafka, Postgres and workers as processes; exit code 1 on any divergence."""
+    answer = run_schedules(range(seed, seed + schedules), Settings(), _say).as_dict()
+    if recovery:
+        answer["recovery"] = {**_object(answer["recovery"]), **measure(recovery, Settings(), _say)}
+    _tell({"seed": seed, **answer}, out, as_json=as_json)
+
+
+def postgres(
+    schedules: Schedules = 100, seed: Seed = 0, out: Out = None, as_json: AsJson = False
+) -> None:
+    """The sink's writer on a real Postgres; exit code 1 on any divergence."""
+    # What asyncpg cannot tell anybody any more, as we cut its connections, it tells the log.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    logging.getLogger("streams").setLevel(logging.ERROR)
+    result = run_sink_schedules(range(seed, seed + schedules), Settings(), _say)
+    _tell({"seed": seed, **result.as_dict()}, out, as_json=as_json)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _object(value: object) -> dict[str, object]:
+    assert isinstance(value, dict)
+    return value
+
+
+def _tell(answer: dict[str, object], out: Path | None, *, as_json: bool) -> None:
+    if out is not None:
+        out.write_text(json.dumps(answer, indent=2) + "\n")
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        print(f"{answer['schedules']} schedules, {answer['faults']} faults, ", end="")
+        print(f"{answer['divergences']} divergences")
+    if answer["divergences"]:
+        raise typer.Exit(FAILED)
