@@ -164,6 +164,15 @@ class Server:
             if self.has_own_disk:
                 subprocess.run(["umount", str(self._disk)], check=True)
 
+    async def until_up(self) -> None:
+        """Raises TransientFailure if it does not come back."""
+        deadline = monotonic() + READY_SECONDS
+        while not await asyncio.to_thread(self._postgres.answers):
+            if monotonic() > deadline:
+                raise TransientFailure("Postgres does not come back")
+            self.service.revive()
+            await asyncio.sleep(LOOK_SECONDS)
+
     def fill(self) -> None:
         """Until not a page is left."""
         with self._ballast.open("wb") as ballast:
@@ -387,6 +396,7 @@ async def _run_one(server: Server, seed: int, result: SinkResult, say: Say) -> N
     deadlocks = await _deadlocks(server)
     try:
         await schedule.run()
+        await server.until_up()
         compared, problems = await _check(server, schedule, log, load, refused)
         result.compared += compared
     except TransientFailure as stuck:
