@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from tutor_quality.clock import SystemClock
 from tutor_quality.ingest.mapping import load_mapping
 from tutor_quality.ingest.matches import MatchRow
 from tutor_quality.ingest.replay import Dataset, iso, read_dataset
@@ -33,7 +34,9 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Read the whole file and show what its first rows become; exit code 1 if it is refused."""
-    report = describe(read_dataset([(file, load_mapping(mapping))]), rows)
+    dataset = read_dataset([(file, load_mapping(mapping))])
+    dataset.refuse_future(SystemClock().now_ms())
+    report = describe(dataset, rows)
     print(json.dumps(report, indent=2) if as_json else _as_text(report))
 
 

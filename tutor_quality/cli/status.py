@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from tutor_quality.cli import FAILED
-from tutor_quality.local.status import Status, status
+from tutor_quality.errors import ConfigurationError
+from tutor_quality.local.status import Status, no_stack, status
 from tutor_quality.settings import Settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -14,7 +15,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(name="status")
 def show(json: Annotated[bool, typer.Option(help="for programs")] = False) -> None:
     """Ask every part; exit code 0 if all are ready, else 1."""
-    found = status(Settings())
+    try:
+        found = status(Settings())
+    except ConfigurationError as error:
+        if not json:
+            raise
+        # A program that waits for the stack reads one form from the first moment on.
+        found = no_stack(str(error))
     print(found.model_dump_json(indent=2) if json else _as_text(found))
     if not found.ready:
         raise typer.Exit(FAILED)

@@ -45,6 +45,18 @@ class Dataset:
         events.sort(key=lambda event: event.occurred_at)
         return events
 
+    def refuse_future(self, now: int) -> None:
+        """Raises InvalidInput, naming file and row, for an instant that Kafka would refuse."""
+        for file in self.sessions:
+            for row in file.rows:
+                for event in row.events():
+                    if event.occurred_at > now + AHEAD_MS:
+                        raise InvalidInput(
+                            f"{file.path}: row {row.line}: {event.event_type} at "
+                            f"{iso(event.occurred_at)} lies in the future; leave out what has "
+                            "not happened yet"
+                        )
+
     def tutors(self) -> list[Person]:
         return merged(person for people in self._people() for person in people.tutors.values())
 
@@ -95,12 +107,9 @@ def send(
     `pace` is told each instant before its event leaves, and waits as it likes; `progress` gets
     events sent and events in all. Raises InvalidInput when an instant lies in the future.
     """
+    dataset.refuse_future(now)
     events = dataset.timeline()
     sent = Sent(until=events[-1].occurred_at if events else None)
-    if sent.until is not None and sent.until > now + AHEAD_MS:
-        raise InvalidInput(
-            f"the event {events[-1]} lies in the future; Kafka takes what has happened"
-        )
     for tutor in tutor_profiles(dataset.tutors()):
         writer.send_tutor(tutor)
     for student in student_profiles(dataset.students()):

@@ -57,7 +57,7 @@ class Table:
 
         def read(row: Row) -> T:
             try:
-                return parse(row.cells[column])
+                return parse(_text(row.cells[column]))
             except Unparsable as error:
                 raise self.refusal(row, cell, f"{row.cells[column]!r}: {error}") from None
 
@@ -76,6 +76,12 @@ class Table:
 
     def refusal(self, row: Row, column: str, why: str) -> InvalidInput:
         return InvalidInput(f"{self.path}: row {row.line}, column {column}: {why}")
+
+
+def _text(cell: str) -> str:
+    if "\0" in cell:
+        raise Unparsable("contains a NUL character, which databases cannot keep")
+    return cell
 
 
 def _nothing(_row: Row) -> None:

@@ -20,8 +20,10 @@ STOP_SECONDS = 60.0
 def start(home: Home, arguments: Sequence[str]) -> None:
     """`tq up ARGUMENTS` in a session of its own; returns when it is ready.
 
-    Raises ConfigurationError with what it said if it ends before.
+    Raises ConfigurationError if one runs already, or with what it said if it ends before.
     """
+    if home.is_locked():
+        raise ConfigurationError(home.already_running())
     log = home.log_file("up")
     with log.open("ab") as output:
         said_from = output.tell()

@@ -11,7 +11,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata
 
-from schemas.topics import CATALOGUE, SCORE_CHANGELOG
+from schemas.topics import CATALOGUE, PROGRESS, SCORE_CHANGELOG
 from tutor_quality.errors import TransientFailure
 
 TIMEOUT_SECONDS = 10.0
@@ -20,8 +20,12 @@ OFFSETS = "__consumer_offsets"
 
 
 def inputs(stage: str) -> list[str]:
-    """Topics that a stage's group consumes; its own changelog is state, not input."""
-    return [t.name for t in CATALOGUE if stage in t.readers and t is not SCORE_CHANGELOG]
+    """Topics that a stage's group is behind on while it has work.
+
+    Its own changelog is state, and progress is what the stages say of themselves: it never ends.
+    """
+    own = (SCORE_CHANGELOG, PROGRESS)
+    return [t.name for t in CATALOGUE if stage in t.readers and t not in own]
 
 
 class Groups:

@@ -97,7 +97,7 @@ class Home:
         self.path.mkdir(parents=True, exist_ok=True)
         with self._lock.open("a") as file:
             if not any(_take(file) for _ in _attempts()):
-                raise ConfigurationError(self._already_running())
+                raise ConfigurationError(self.already_running())
             yield
 
     def log_file(self, name: str) -> Path:
@@ -135,7 +135,7 @@ class Home:
         beside.replace(self._secrets)
         return made
 
-    def _already_running(self) -> str:
+    def already_running(self) -> str:
         run = self.read_run()
         pid = run.supervisor.pid if run.supervisor else "unknown"
         where = run.api_url or "still starting"

@@ -45,10 +45,12 @@ class StageStatus(BaseModel):
 
 
 class Status(BaseModel):
+    """The addresses are null while no stack runs."""
+
     ready: bool
-    api: dict[str, str]
-    kafka: dict[str, str]
-    database: dict[str, str]
+    api: dict[str, str | None]
+    kafka: dict[str, str | None]
+    database: dict[str, str | None]
     stages: dict[str, StageStatus]
     problems: list[str] = Field(description="why it is not ready")
 
@@ -82,6 +84,18 @@ def status(settings: Settings) -> Status:
             for stage in STAGES
         },
         problems=problems,
+    )
+
+
+def no_stack(why: str) -> Status:
+    """The form of the answer when there is nobody to ask."""
+    return Status(
+        ready=False,
+        api={"url": None},
+        kafka={"bootstrap": None},
+        database={"url": None},
+        stages={},
+        problems=[why],
     )
 
 

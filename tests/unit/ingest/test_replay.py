@@ -44,6 +44,14 @@ def test_at_one_instant_bookings_come_first_and_then_the_order_of_the_rows(tmp_p
     assert dataset.timeline()[1:] == [b, c, file.rows[0].outcome]
 
 
+def test_what_lies_in_the_future_is_refused_with_file_and_row(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path, "A,t,s,2024-01-01,2024-01-05,held,2024-01-06,\n")
+    (at,) = (event.occurred_at for event in dataset.timeline()[1:])
+    dataset.refuse_future(at)
+    with pytest.raises(InvalidInput, match=r"0\.csv: row 2: completed at 2024-01-06T.* future"):
+        dataset.refuse_future(at - 2 * 3_600_000)
+
+
 def test_a_person_of_several_files_has_one_profile() -> None:
     nameless = Person("1", "anna", None, 20)
     named = Person("1", "anna", "Anna Berg", 10)

@@ -156,6 +156,7 @@ def test_milliseconds_are_kept(tmp_path: Path) -> None:
         ({"result_at": ""}, "row 2, column result_at: '': expected a time"),
         ({"result": "lost"}, "row 2, column result: 'lost' is not under outcomes: 'held'"),
         ({"teacher": ""}, "row 2, column teacher: '': expected a value"),
+        ({"teacher": "an\0na"}, "row 2, column teacher: 'an\\x00na': contains a NUL character"),
         ({"booked": "1969-12-31T23:59:59Z"}, "row 2, column booked"),
     ],
 )
