@@ -55,8 +55,11 @@ def main() -> None:
         print(f"tq: no command {name!r}\n\n{usage()}", file=sys.stderr)
         sys.exit(MISUSED)
     module = importlib.import_module(f"tutor_quality.cli.{COMMANDS[name][0]}")
+    # A plain traceback, if ever: the framed one shows local values, and those may be secret.
+    module.app.pretty_exceptions_enable = False
     try:
         module.app(args=sys.argv[2:], prog_name=f"tq {name}")
-    except TutorQualityError as error:
-        print(f"tq {name}: {error}", file=sys.stderr)
+    except (TutorQualityError, OSError) as error:
+        # OSError: a full disk, a folder that may not be written, nobody at a port.
+        print(f"tq {name}: {str(error) or type(error).__name__}", file=sys.stderr)
         sys.exit(FAILED)

@@ -246,7 +246,7 @@ async def _in_transaction(
     try:
         connection = await asyncpg.connect(url)
     except (OSError, asyncpg.CannotConnectNowError) as error:
-        raise TransientFailure(f"cannot reach Postgres: {error}. Is it running?") from error
+        raise TransientFailure(f"cannot reach Postgres: {error!r}. Is it running?") from error
     try:
         async with connection.transaction():
             return await work(connection)

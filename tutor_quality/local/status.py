@@ -123,7 +123,7 @@ def _progress(
     try:
         return asyncio.run(ask())
     except (OSError, asyncpg.PostgresError) as error:
-        problems.append(f"Postgres does not answer: {error}")
+        problems.append(f"Postgres does not answer: {error!r}")
         return None, []
 
 

@@ -135,7 +135,7 @@ async def _connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
             server_settings={"application_name": "tq-rebuild", "timezone": "UTC"},
         )
     except (OSError, asyncpg.CannotConnectNowError) as error:
-        raise TransientFailure(f"cannot reach Postgres: {error}. Is it running?") from error
+        raise TransientFailure(f"cannot reach Postgres: {error!r}. Is it running?") from error
     try:
         yield connection
     finally:

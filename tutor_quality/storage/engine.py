@@ -40,7 +40,7 @@ async def open_pool(
             },
         )
     except (OSError, asyncpg.CannotConnectNowError) as error:
-        raise TransientFailure(f"cannot reach Postgres: {error}. Is it running?") from error
+        raise TransientFailure(f"cannot reach Postgres: {error!r}. Is it running?") from error
 
 
 def in_schema(schema: str | None) -> dict[str, str]:

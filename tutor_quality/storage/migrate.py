@@ -63,6 +63,6 @@ async def _in_one_transaction(
             await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
             await connection.run_sync(lambda sync: run(alembic_config(sync)))
     except OSError as error:
-        raise TransientFailure(f"cannot reach Postgres: {error}. Is it running?") from error
+        raise TransientFailure(f"cannot reach Postgres: {error!r}. Is it running?") from error
     finally:
         await engine.dispose()

@@ -1,0 +1,32 @@
+"""What every command of tq has in common."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tutor_quality.cli import FAILED, MISUSED, main
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["tq", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def test_what_the_machine_refuses_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    beside = tmp_path / "file"
+    beside.touch()
+    assert call(monkeypatch, "simulate", "--events", "10", "--out", str(beside / "x")) == FAILED
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("tq simulate: ") and "Not a directory" in said and "\n" not in said
+
+
+def test_an_unknown_command_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "frob") == MISUSED
+    assert "no command 'frob'" in capsys.readouterr().err
