@@ -226,6 +226,9 @@ async def test_a_tutor_without_a_score_has_none(api: Api) -> None:
     detail = await read(api, f"/api/tutors/{tutor_id}", responses.TutorDetail)
     assert detail["scores"] is None
     assert detail["as_of"] is None
+    await progress(api.database)
+    detail = await read(api, f"/api/tutors/{tutor_id}", responses.TutorDetail)
+    assert datetime.fromisoformat(str(detail["as_of"])) == AS_OF
 
 
 @pytest.mark.parametrize("part", ["", "/history", "/events", "/risk-timeline"])

@@ -19,6 +19,8 @@ class MatchRow:
     match: str
     """As written."""
     tutor_id: str
+    tutor: str
+    """As written."""
     student_id: str
     student: str
     """As written."""
@@ -75,7 +77,7 @@ class _RowParser:
         ]
 
     def parse(self, row: Row) -> MatchRow:
-        match, student = self._match(row), self._student(row)
+        match, tutor, student = self._match(row), self._tutor(row), self._student(row)
         if match in self._seen:
             path, line = self._table.path, row.line
             raise InvalidInput(f"{path}: row {line}: the match {match!r} has an earlier row")
@@ -85,7 +87,8 @@ class _RowParser:
         return MatchRow(
             line=row.line,
             match=match,
-            tutor_id=self._people.tutor(self._tutor(row), self._tutor_name(row), known_at),
+            tutor_id=self._people.tutor(tutor, self._tutor_name(row), known_at),
+            tutor=tutor,
             student_id=self._people.student(student, self._student_name(row), known_at),
             student=student,
             registered_at=known_at,
@@ -115,5 +118,6 @@ def _sessions_of(path: Path, mapping: MatchesMapping, rows: list[MatchRow]) -> S
     match_column = mapping.columns["match_id"]
     if not isinstance(match_column, str):
         raise InvalidInput(f"{mapping.path}: columns.match_id: needs a column, not a constant")
-    join = Join(match_column, {row.match: row.student for row in rows})
+    tutors = {row.match: row.tutor for row in rows}
+    join = Join(match_column, tutors, {row.match: row.student for row in rows})
     return read_sessions(file, mapping.sessions.map, join=join)

@@ -48,18 +48,26 @@ class SessionsFile:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Students of the matches that sessions belong to."""
+    """The people of the matches that sessions belong to."""
 
     column: str
     """Of the matches file: names the match there, and here unless the mapping does."""
+    tutors: ReadOnlyDict[str, str]
+    """Match -> tutor, both as written."""
     students: ReadOnlyDict[str, str]
-    """Match -> student, both as written."""
+
+    def tutor(self, match: str) -> str:
+        return _of_match(self.tutors, match)
 
     def student(self, match: str) -> str:
-        try:
-            return self.students[match]
-        except KeyError:
-            raise cells.Unparsable("expected a match of the matches file") from None
+        return _of_match(self.students, match)
+
+
+def _of_match(people: ReadOnlyDict[str, str], match: str) -> str:
+    try:
+        return people[match]
+    except KeyError:
+        raise cells.Unparsable("expected a match of the matches file") from None
 
 
 def read_sessions(
@@ -100,13 +108,13 @@ class _RowParser:
         self._people = people
         self._ids = _EventIds(table.path, mapping.name)
         self._time = cells.time_parser(mapping.timezone, mapping.formats)
+        self._tutor = self._tutor_reader(join)
         self._student = self._student_reader(join)
         self._read_slots()
         self._read_outcomes()
 
     def _read_slots(self) -> None:
         self._session = self._role("session_id", cells.filled)
-        self._tutor = self._role("tutor_id", cells.filled)
         self._tutor_name = self._optional("tutor_name", cells.category)
         self._student_name = self._optional("student_name", cells.category)
         self._created_at = self._role("created_at", self._time)
@@ -139,13 +147,26 @@ class _RowParser:
     def _optional(self, role: str, parse: Callable[[str], T]) -> Callable[[Row], T | None]:
         return self._table.optional(self._mapping.columns.get(role), parse)
 
-    def _student_reader(self, join: Join | None) -> Callable[[Row], str]:
-        columns = self._mapping.columns
+    def _tutor_reader(self, join: Join | None) -> Callable[[Row], str]:
+        if "tutor_id" in self._mapping.columns:
+            return self._role("tutor_id", cells.filled)
         if join is None:
-            return self._role("student_id" if "student_id" in columns else "match_id", cells.filled)
-        column = columns.get("match_id", join.column)
+            raise InvalidInput(
+                f"{self._mapping.path}: columns: 'tutor_id' is missing; only sessions that are"
+                " joined to a matches file have their tutors from there"
+            )
+        return self._of_match(join, join.tutor)
+
+    def _student_reader(self, join: Join | None) -> Callable[[Row], str]:
+        if join is None:
+            known = "student_id" in self._mapping.columns
+            return self._role("student_id" if known else "match_id", cells.filled)
+        return self._of_match(join, join.student)
+
+    def _of_match(self, join: Join, person: Callable[[str], str]) -> Callable[[Row], str]:
+        column = self._mapping.columns.get("match_id", join.column)
         self._table.require({column} if isinstance(column, str) else set(), self._mapping.path)
-        return self._table.reader(column, join.student)
+        return self._table.reader(column, person)
 
     def parse(self, row: Row) -> SessionRow:
         slot = self._slot_of(row)

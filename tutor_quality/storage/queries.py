@@ -265,7 +265,8 @@ async def tutor(connection: Connection, tutor_id: UUID) -> Row | None:
     """Profile, score and `as_of`; the columns of the score are null before the first one."""
     return await connection.fetchrow(
         "SELECT t.id::text, t.name, t.email, t.external_id, t.is_active, t.created_at, s.*,"
-        " greatest(s.as_of, p.applied_until) AS complete_until"
+        " coalesce(greatest(s.as_of, p.applied_until),"
+        " (SELECT min(applied_until) FROM pipeline_progress)) AS complete_until"
         " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
         " LEFT JOIN pipeline_progress p ON p.partition = s.partition WHERE t.id = $1",
         tutor_id,

@@ -57,6 +57,21 @@ def test_sessions_get_the_students_of_their_matches(matches: MatchesFile) -> Non
     assert all(student.startswith("st-") for student in matches.sessions.people.students)
 
 
+def test_sessions_without_tutors_get_those_of_their_matches(
+    matches: MatchesFile, tmp_path: Path
+) -> None:
+    text = (MAPPINGS / "oulad_sessions.yaml").read_text("utf-8")
+    (tmp_path / "oulad_sessions.yaml").write_text(text.replace("  tutor_id: tutor_id\n", ""))
+    (tmp_path / "m.yaml").write_bytes((MAPPINGS / "oulad_matches.yaml").read_bytes())
+    mapping = load_mapping(tmp_path / "m.yaml")
+    assert isinstance(mapping, MatchesMapping)
+    again = read_matches(matches.path, mapping)
+    assert matches.sessions is not None and again.sessions is not None
+    assert again.sessions.rows == matches.sessions.rows
+    with pytest.raises(InvalidInput, match="'tutor_id' is missing"):
+        read_sessions(again.sessions.path, again.sessions.mapping)
+
+
 def test_a_match_that_is_listed_twice_is_refused(matches: MatchesFile) -> None:
     lines = matches.path.read_text().splitlines(keepends=True)
     matches.path.write_text("".join([*lines, lines[1]]))
