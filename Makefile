@@ -14,7 +14,7 @@ setup: .venv/.installed ## make .venv with everything in it
 	@touch $@
 
 run: setup ## start everything and print the address; Ctrl-C stops it; INPUT=file MAP=file for real data
-	@exec $(BIN)/tq up $(if $(INPUT),--input "$(INPUT)" --map "$(MAP)")
+	@exec $(BIN)/tq up $(if $(INPUT),--input "$(INPUT)") $(if $(MAP),--map "$(MAP)")
 
 test: setup ## install what tests need and run them; T=path for some
 	@sh deploy/test-packages.sh kcat

@@ -30,3 +30,26 @@ def test_an_unknown_command_is_wrong_usage(
 ) -> None:
     assert call(monkeypatch, "frob") == MISUSED
     assert "no command 'frob'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--input", "there", "--map", "nowhere"], MISUSED, "does not exist"),
+        (["--input", "there"], FAILED, "go together"),
+    ],
+)
+def test_nothing_is_started_for_an_input_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TQ_DATA_DIR", str(tmp_path / "stack"))
+    (tmp_path / "there").touch()
+    assert call(monkeypatch, "up", *arguments) == code
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "stack").exists()

@@ -24,10 +24,17 @@ def up(
     detach: Annotated[bool, typer.Option(help="return when it is ready")] = False,
     empty: Annotated[bool, typer.Option(help="no demo history, no live simulation")] = False,
     file: Annotated[
-        Path | None, typer.Option("--input", help="a file of real sessions instead of the demo")
+        Path | None,
+        typer.Option(
+            "--input",
+            exists=True,
+            dir_okay=False,
+            help="a file of real sessions instead of the demo",
+        ),
     ] = None,
     mapping: Annotated[
-        Path | None, typer.Option("--map", help="how its columns are to be read")
+        Path | None,
+        typer.Option("--map", exists=True, dir_okay=False, help="how its columns are to be read"),
     ] = None,
 ) -> None:
     """Start Kafka, Postgres, the stages and the API; Ctrl-C stops them all."""
