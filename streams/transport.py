@@ -10,6 +10,7 @@ at start instead of going wrong later.
 """
 
 import asyncio
+import contextlib
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -85,6 +86,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """(first, last) offsets of delivered batches that are not yet committed."""
         super().__init__(*args, **options)
 
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain and commit first, forget afterwards; upstream does it the other way round."""
         if self._active_partitions is not None:
@@ -93,6 +97,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         await self.app.stage.revoking()
         await self._on_partitions_revoked(revoked)
         await self.app.stage.revoked({(tp.topic, tp.partition) for tp in revoked})
+        # Nobody will acknowledge these any more. Upstream counts on their being collected, but an
+        # agent holds its last one until the next comes, so a stop during a rebalance, where
+        # nothing is drained, would wait for it for ever (robinhood/faust#402).
+        for message in [one for one in self._unacked_messages if one.tp in revoked]:
+            self._unacked_messages.discard(message)
         for tp in revoked:
             for memory in (
                 self._gap,
@@ -173,6 +182,17 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._read_offset[batch.tp] = batch.last + 1
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """The thread of aiokafka's consumer."""
+
+    async def on_thread_stop(self) -> None:
+        # While the broker is away a fetch waits before its next try. aiokafka cancels that and is
+        # surprised by it (aio-libs/aiokafka#647); the thread would end without a word, and the
+        # process, which waits for that word, never.
+        with contextlib.suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
+
+
 class DurableProducer(driver.Producer):  # type: ignore[misc]
     """Idempotent, and acknowledged by all in-sync replicas."""
 
@@ -192,6 +212,7 @@ def check_faust() -> None:
             "_drain_messages",
             "_new_offset",
             "_wait_next_records",
+            "_new_consumer_thread",
             "perform_seek",
             "on_partitions_revoked",
         ),

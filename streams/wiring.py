@@ -1,5 +1,6 @@
 """The composition root of the stages: settings in, one Faust app per stage out."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 CRASHED = 70
 """Exit code: EX_SOFTWARE of sysexits."""
+DRAIN_SECONDS = 12.0
+"""Of a stop. A supervisor of ours kills after 15 seconds, others after 30."""
 REQUEST_BYTES = 16 << 20
 FETCH_BYTES = 4 << 20
 
@@ -45,7 +48,11 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust ships no types
             await self.before()
 
     async def _stop_consumer(self) -> None:
-        """Drain and commit what was taken, then end the work on it."""
+        """Drain and commit what was taken, then end the work on it.
+
+        Without a broker a commit is tried for ever; whoever told us to stop does not wait so long.
+        """
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, give_up)
         await self.stage.revoking()
         await super()._stop_consumer()
         await self.stage.close()
@@ -57,6 +64,15 @@ class StageApp(faust.App):  # type: ignore[misc]  # faust ships no types
 def crash(error: BaseException) -> None:
     """End the process at once: restart and replay are safe, a half-stopped worker is not."""
     log.critical("crashed; a restart goes on from the last commit", exc_info=error)
+    logging.shutdown()
+    os._exit(CRASHED)
+
+
+def give_up() -> None:
+    """End a process that cannot drain: what it has not committed is replayed."""
+    log.warning(
+        "not drained within %.0f s of the stop; a restart goes on from there", DRAIN_SECONDS
+    )
     logging.shutdown()
     os._exit(CRASHED)
 

@@ -1,15 +1,19 @@
 """Hostile bytes against the lifecycle decoder: `python -m tests.fuzz.decoder --inputs N --seed S`.
 
 Three decoders must agree on every input: the vector one, the one for single records, and, on what
-these accept, fastavro.
+these accept, fastavro. No call of ours may take long; one in 500 inputs is far too large.
 """
 
 import argparse
+import gc
 import io
+import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from functools import cache
+from time import perf_counter, thread_time
 from typing import Any
 
 import fastavro
@@ -27,6 +31,10 @@ from tutor_quality.domain.sessions import SessionEvent
 BATCH = 500
 CORPUS = 200
 INTERESTING = (b"", b"\0", b"\xff", b"\x80", b"\x7f", b"\xff" * 9 + b"\1", b"\x80\0", b"{", b"\x48")
+
+BULKY = (b"[", b'{"a":', b"9", b"\0", b"\x80", b"\xff", b'"\\u0000', "学".encode())
+LONGEST = 70_000
+"""More than is decoded at all."""
 
 TIMES = (None, -1, 0, NOON, NOON + 300_000, NOON + 300_001, LATEST_MS, LATEST_MS + 1, 2**48)
 EDGES: dict[str, tuple[Any, ...]] = {
@@ -91,6 +99,12 @@ def mutate(rng: random.Random, value: bytes, others: Sequence[Input]) -> bytes:
     return bytes(damaged)
 
 
+def inflate(rng: random.Random, value: bytes) -> bytes:
+    """One short piece repeated in it, very often."""
+    piece, place = rng.choice(BULKY), rng.randrange(len(value) + 1)
+    return value[:place] + piece * (rng.randrange(LONGEST) // len(piece)) + value[place:]
+
+
 def inputs(rng: random.Random, count: int) -> Iterator[Input]:
     seeds = corpus(rng)
     for _ in range(count):
@@ -98,14 +112,31 @@ def inputs(rng: random.Random, count: int) -> Iterator[Input]:
         roll = rng.random()
         if roll < 0.01:
             yield rng.choice(((None, value), (key, None), (b"", value), (key, b"")))
+        elif roll < 0.012:
+            yield key, inflate(rng, value or b"")
         else:
             yield key, mutate(rng, value or b"", seeds)
 
 
-def check_batch(batch: Sequence[Input]) -> int:
+@dataclass
+class Tried:
+    """What a campaign has seen."""
+
+    inputs: int = 0
+    accepted: int = 0
+    slowest_ms: float = 0.0
+    """CPU time of the slowest call of the decoder; it takes many inputs, so none takes longer."""
+
+    def check(self, batch: Sequence[Input]) -> None:
+        """Raises AssertionError when decoders disagree."""
+        self.accepted += check_batch(batch, self)
+        self.inputs += len(batch)
+
+
+def check_batch(batch: Sequence[Input], tried: Tried) -> int:
     """Returns how many were accepted; raises AssertionError when decoders disagree."""
-    together = outcomes(batch, len(batch))
-    singly = outcomes(batch, WORTHWHILE - 1)
+    together = outcomes(batch, len(batch), tried)
+    singly = outcomes(batch, WORTHWHILE - 1, tried)
     for place, (key, value) in enumerate(batch):
         assert together[place] == singly[place], (key, value)
     accepted = [place for place, outcome in together.items() if isinstance(outcome, tuple)]
@@ -114,15 +145,17 @@ def check_batch(batch: Sequence[Input]) -> int:
     return len(accepted)
 
 
-def outcomes(batch: Sequence[Input], size: int) -> dict[int, object]:
+def outcomes(batch: Sequence[Input], size: int, tried: Tried) -> dict[int, object]:
     """By place in the batch: all that was decoded, as a tuple, or the text of the refusal."""
     found: dict[int, object] = {}
     for first in range(0, len(batch), size):
         part = batch[first : first + size]
         places = list(range(first, first + len(part)))
+        began = thread_time()
         decoded = decode_lifecycle(
             [key for key, _ in part], [value for _, value in part], places, [NOON] * len(part)
         )
+        tried.slowest_ms = max(tried.slowest_ms, (thread_time() - began) * 1000)
         found |= {r.offset: f"{r.error.reason}: {r.error}" for r in decoded.refused}
         found |= zip(decoded.columns.offset.tolist(), rows_of(decoded), strict=True)
     return found
@@ -166,15 +199,23 @@ def plain(schema: object) -> object:
     return [plain(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def campaign(count: int, seed: int) -> tuple[int, int]:
-    """Inputs tried and accepted."""
-    rng = random.Random(seed)
-    tried = accepted = 0
-    while tried < count:
-        batch = list(inputs(rng, min(BATCH, count - tried)))
-        accepted += check_batch(batch)
-        tried += len(batch)
-    return tried, accepted
+def campaign(count: int, seed: int) -> Tried:
+    rng, tried = random.Random(seed), Tried()
+    with rubbish_kept():
+        while tried.inputs < count:
+            tried.check(list(inputs(rng, min(BATCH, count - tried.inputs))))
+            gc.collect(1)
+    return tried
+
+
+@contextmanager
+def rubbish_kept() -> Iterator[None]:
+    """The collector runs between the calls that are timed, not within one."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def main() -> None:
@@ -182,8 +223,10 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    tried, accepted = campaign(arguments.inputs, arguments.seed)
-    print(f"{tried} inputs, {accepted} accepted, no disagreement")
+    began = perf_counter()
+    tried = campaign(arguments.inputs, arguments.seed)
+    speed = {"inputs_per_second": round(tried.inputs / (perf_counter() - began))}
+    print(json.dumps({"seed": arguments.seed, "disagreements": 0, **asdict(tried), **speed}))
 
 
 if __name__ == "__main__":

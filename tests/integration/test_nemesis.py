@@ -1,4 +1,4 @@
-"""Faults for a real broker, a real Postgres and real workers; see docs/campaigns/nemesis.md."""
+"""Faults for a real broker, a real Postgres and real workers; see docs/campaigns.md."""
 
 import gc
 from collections.abc import Iterator

@@ -1,0 +1,95 @@
+"""A worker that is told to stop stops, whatever else happens at that moment."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from streams.groups import group_of
+from streams.wiring import CRASHED
+from tests.support.builders import an_event
+from tutor_quality.campaign.nemesis.cluster import LOOK_SECONDS, Cluster
+from tutor_quality.campaign.nemesis.observed import GENERATION
+from tutor_quality.ingest.catch_up import Log
+from tutor_quality.ingest.producer import LogWriter
+from tutor_quality.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+PATIENCE_SECONDS = 30.0
+"""Without the mends it would not stop within any time."""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path, Settings())
+    with cluster.running({"sink": 1}):
+        writer = LogWriter(cluster.addresses.bootstrap, bulk=False)
+        event = an_event()
+        writer.send_event(event, event.occurred_at)
+        writer.flush()
+        yield cluster
+
+
+async def test_a_stopping_worker_does_not_wait_for_batches_of_partitions_that_it_has_lost(
+    cluster: Cluster,
+) -> None:
+    """Found by `tq campaign nemesis`, seed 18: it waited until it was killed."""
+    stopping = cluster.workers["sink-0"].process
+    async with a_write_that_waits(cluster):
+        stopping.send_signal(signal.SIGTERM)
+        cluster.worker("sink", 1).start()
+        assert await exit_code(stopping) == 0
+
+
+async def test_a_worker_without_a_broker_drains_and_stops(cluster: Cluster) -> None:
+    """It has nothing to commit, and its fetches wait for the broker."""
+    group = group_of("sink", GENERATION)
+    log = Log(cluster.addresses.bootstrap)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not log.committed(GENERATION).get(group):  # noqa: ASYNC110 - another process commits
+            await asyncio.sleep(LOOK_SECONDS)
+    cluster.broker.kill()
+    stopping = cluster.workers["sink-0"].process
+    stopping.send_signal(signal.SIGTERM)
+    assert await exit_code(stopping) == 0
+
+
+async def test_a_worker_that_cannot_commit_stops_all_the_same(cluster: Cluster) -> None:
+    """A commit without a broker is tried for ever."""
+    stopping = cluster.workers["sink-0"].process
+    async with a_write_that_waits(cluster):
+        cluster.broker.kill()
+        stopping.send_signal(signal.SIGTERM)
+    assert await exit_code(stopping) == CRASHED
+
+
+@asynccontextmanager
+async def a_write_that_waits(cluster: Cluster) -> AsyncIterator[None]:
+    """For a lock, until the end of the context."""
+    url = cluster.addresses.database_url
+    async with connected(url) as locking, connected(url) as watching, locking.transaction():
+        await locking.execute("LOCK TABLE session_events IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await watching.fetch(WAITING):  # noqa: ASYNC110 - another process waits
+                await asyncio.sleep(LOOK_SECONDS)
+        yield
+
+
+@asynccontextmanager
+async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def exit_code(process: subprocess.Popen[bytes]) -> int:
+    return await asyncio.to_thread(process.wait, PATIENCE_SECONDS)
