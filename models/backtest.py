@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import Recalibrator, logistic
+from models.calibration import Recalibrator
 from models.datasets import HOUR_MS
-from models.evaluation import by_group, lead_bands, metrics, reliability
+from models.evaluation import by_group, by_lead_band, metrics
 from models.predictor import Model, vectors
 from tutor_quality.domain.sessions import EventType, SessionEvent
 from tutor_quality.features import Label, Row, Slot, TutorState, replay
 from tutor_quality.features.replay import in_order
+from tutor_quality.model_health.logits import logistic
+from tutor_quality.model_health.metrics import reliability
 
 BATCH = 4096
 SlotKey = tuple[str, int]
@@ -132,7 +134,7 @@ def report(model: Model, result: Backtest, seen_tutors: set[str]) -> dict[str, A
         },
         "recalibration": {"shift": result.shift, "slope": result.slope},
         "reliability": reliability(y, p) if len(y) else [],
-        "by_lead_band": by_group(y, p, lead_bands(hours)),
+        "by_lead_band": by_lead_band(y, p, hours),
         "by_group": {
             name: by_group(y, p, values)
             for name, values in _groups(model, result.predictions, seen_tutors).items()

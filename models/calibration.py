@@ -7,43 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutor_quality.features import Label
+from tutor_quality.model_health.logits import NEWTON_STEPS, Calibrator, Floats, logistic
 
-Floats = NDArray[np.float64]
 DAY_MS = 86_400_000
 SHIFT_SPREAD = 0.3
 SLOPE_SPREAD = 0.1
 """Prior standard deviations: the guard against following noise."""
 OUTCOME_WEIGHT = 0.1
 """Slots of a platform do not end independently; ten of them inform like one that does."""
-NEWTON_STEPS = 12
 CURVE_POINTS = 41
-
-
-def logit(p: Floats) -> Floats:
-    z: Floats = np.log(p) - np.log1p(-p)
-    return z
-
-
-def logistic(z: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-np.clip(z, -60, 60)))
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrator:
-    """logit = shift + slope * the model's logit; keeps contributions additive."""
-
-    shift: float = 0.0
-    slope: float = 1.0
-
-    def __call__(self, z: Floats) -> Floats:
-        return self.shift + self.slope * z
-
-
-def fit_calibrator(z: Floats, y: NDArray[np.int8]) -> Calibrator:
-    """Maximum likelihood, with a prior so wide that it only keeps separable sets finite."""
-    known = np.ones(len(z))
-    theta = _fit(z, y == 1, known, np.zeros(len(z)), np.zeros(len(z)), known, (10.0, 10.0))
-    return Calibrator(*theta)
 
 
 def guarded_calibrator(z: Floats, y: NDArray[np.int8]) -> Calibrator:

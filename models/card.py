@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from models.artefact import Artefact
 from models.predictor import Model
-from models.registry import Artefact
 
 HEAD = """# Model card: chance that a slot ends badly
 
@@ -28,8 +28,8 @@ On the latest quarter by time, which the judged model never saw:
 """
 
 
-def card(artefact: Artefact) -> str:
-    """Markdown."""
+def card(artefact: Artefact, plots: Sequence[str] = ()) -> str:
+    """Markdown; `plots` are names of pictures beside it."""
     model, about = artefact.model, artefact.manifest["about"]
     test = about["test"]
     return "\n".join(
@@ -38,6 +38,7 @@ def card(artefact: Artefact) -> str:
             _table("By time from the look to the start", test["by_lead_band"]),
             _table("Tutors of the training set, and new ones", test["by_tutor"]),
             _reliability(test),
+            *(f"![{plot}]({plot})\n" for plot in plots),
             _strongest(about),
             _suspicions(about),
         ]

@@ -19,7 +19,11 @@ def read_history(path: Path, mapping: SessionsMapping) -> list[SessionEvent]:
     return in_order(event for row in rows for event in row.events())
 
 
-def feature_spec(events: list[SessionEvent], mapping: SessionsMapping) -> FeatureSpec:
+def feature_spec(events: list[SessionEvent], mapping: SessionsMapping | None) -> FeatureSpec:
+    """Without a mapping no context is used, and bad is what the tutor moved or cancelled."""
+    if mapping is None:
+        rule = LabelRule.tutor_moved()
+        return FeatureSpec(rule, base_rate(events, rule))
     rule = label_rule(mapping)
     return FeatureSpec(rule, base_rate(events, rule), context_columns(events, mapping.context))
 

@@ -8,9 +8,10 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from models.calibration import Calibrator, NewsCurves, logistic
+from models.calibration import NewsCurves
 from models.linear import Linear
 from tutor_quality.features import FeatureSpec
+from tutor_quality.model_health.logits import Calibrator, logistic
 
 Floats = NDArray[np.float64]
 REASONS = 3
@@ -42,11 +43,12 @@ class Model:
 
     def logits(self, x: NDArray[np.float32]) -> Floats:
         """Calibrated, of vectors (n, k) in spec order."""
+        return self.calibrator(self.raw_logits(x))
+
+    def raw_logits(self, x: NDArray[np.float32]) -> Floats:
+        """Before calibration: what a recalibration is fitted to."""
         trees: Floats = self.trees.predict(matrix(x, self.spec), output_margin=True)
-        line = self.line.logits(x)
-        return self.calibrator(
-            (1 - self.line_share) * trees.astype(np.float64) + self.line_share * line
-        )
+        return self._blend(trees, self.line.logits(x))
 
     def probabilities(self, x: NDArray[np.float32]) -> Floats:
         return logistic(self.logits(x))
@@ -54,10 +56,7 @@ class Model:
     def contributions(self, x: NDArray[np.float32]) -> Floats:
         """(n, k + 1): parts of the calibrated logit, the constant last; they add up to it."""
         trees: Floats = self.trees.predict(matrix(x, self.spec), pred_contribs=True)
-        parts = (1 - self.line_share) * trees.astype(
-            np.float64
-        ) + self.line_share * self.line.contributions(x)
-        parts *= self.calibrator.slope
+        parts = self._blend(trees, self.line.contributions(x)) * self.calibrator.slope
         parts[:, -1] += self.calibrator.shift
         return parts
 

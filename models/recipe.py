@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 
 from models.datasets import Dataset, Left, dataset, split
-from models.evaluation import by_group, intervals, lead_bands, metrics, reliability
+from models.evaluation import by_group, by_lead_band, intervals, metrics, precision_recall
 from models.leaks import gain_shares, leaks, suspicions
 from models.predictor import Model
 from models.training import Fit, fit, refuse_too_little
 from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import InvalidInput
 from tutor_quality.features import FeatureSpec
+from tutor_quality.model_health.metrics import lead_bands, reliability
+from tutor_quality.model_health.shift import Profile
 
 TEST_SHARE = 0.25
 GOLDEN_ROWS = 32
@@ -43,6 +45,7 @@ def train(events: list[SessionEvent], spec: FeatureSpec, seed: int) -> Trained:
     golden = data.x[rng.choice(len(data), size=min(GOLDEN_ROWS, len(data)), replace=False)]
     about = {
         **_about(events, data, left, final),
+        "profiles": _profiles(data, spec),
         "suspicions": {leak.feature: leak.why for leak in suspicions(trial.model, earlier)},
         "test": _judged(trial.model, earlier, later, rng),
     }
@@ -94,6 +97,20 @@ def _judged(
         "intervals_90": intervals(later.y, p, later.tutor, rng),
         "base_rate_log_loss": metrics(later.y, base)["log_loss"],
         "reliability": reliability(later.y, p),
-        "by_lead_band": by_group(later.y, p, lead_bands(later.hours)),
+        "precision_recall": precision_recall(later.y, p),
+        "by_lead_band": by_lead_band(later.y, p, later.hours),
         "by_tutor": by_group(later.y, p, np.where(seen, "seen in training", "new")),
+    }
+
+
+def _profiles(data: Dataset, spec: FeatureSpec) -> dict[str, dict[str, Any]]:
+    """By lead band and bounded feature, what live vectors are compared with."""
+    bands = lead_bands(data.hours)
+    return {
+        str(band): {
+            feature.name: Profile.of(column, data.x[bands == band, column]).to_json()
+            for column, feature in enumerate(spec.features)
+            if np.isfinite([feature.low, feature.high]).all()
+        }
+        for band in np.unique(bands)
     }

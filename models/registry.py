@@ -1,167 +1,76 @@
-"""Models on disk: data only, checked before use.
+"""Versions of the model side by side, and which of them serves."""
 
-A folder holds `manifest.json` (what the model is, golden vectors, SHA-256 of everything),
-`trees.ubj`, `line.json` and the model card. Nothing in it is ever executed.
-"""
-
-import hashlib
-import json
-import subprocess
-import sys
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import xgboost
-
-from models.calibration import Calibrator, NewsCurves
-from models.linear import Linear
-from models.predictor import Model, vectors
+from models.artefact import Artefact, load
 from tutor_quality.errors import InvalidInput
-from tutor_quality.features import FeatureSpec
-
-FORMAT = "tutor-quality/reschedule/1"
-MANIFEST, TREES, LINE = "manifest.json", "trees.ubj", "line.json"
-GOLDEN_TOLERANCE = 1e-5
-PROBE_SECONDS = 60
+from tutor_quality.model_health import standing as places
+from tutor_quality.model_health.standing import SHIPPED, Change, Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Artefact:
-    model: Model
-    manifest: dict[str, Any]
+class Registry:
+    """A folder that the commands, the predict stage and the API share; made when first written.
 
-    @property
-    def version(self) -> str:
-        """Names exactly this model: the start of its manifest's checksum."""
-        return str(self.manifest["sha256"])[:12]
-
-
-def save(
-    folder: Path, model: Model, golden: np.ndarray[Any, Any], about: dict[str, Any]
-) -> Artefact:
-    """Writes the model with golden vectors (n, k); `about` goes into the manifest as it is."""
-    folder.mkdir(parents=True, exist_ok=True)
-    trees = bytes(model.trees.save_raw("ubj"))
-    line = json.dumps(model.line.to_json()).encode()
-    manifest = {
-        "format": FORMAT,
-        "spec": model.spec.to_json(),
-        "fingerprint": model.spec.fingerprint,
-        "line_share": model.line_share,
-        "calibrator": [model.calibrator.shift, model.calibrator.slope],
-        "curves": model.curves.to_json(),
-        "trained_until": model.trained_until,
-        "golden": {
-            "vectors": [[None if np.isnan(v) else float(v) for v in row] for row in golden],
-            "probabilities": model.probabilities(golden).tolist(),
-        },
-        "files": {TREES: _sha256(trees), LINE: _sha256(line)},
-        "about": about,
-    }
-    manifest["sha256"] = _checksum(manifest)
-    (folder / TREES).write_bytes(trees)
-    (folder / LINE).write_bytes(line)
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-    return Artefact(model, manifest)
-
-
-def load(folder: Path, *, probe: bool = True) -> Artefact:
-    """Raises InvalidInput, saying what is wrong, unless the model answers as when it was saved.
-
-    With `probe`, a child process loads it first: trees that were made to crash the library take
-    only the child down.
+    Without any change on record the shipped model is champion.
     """
-    manifest = _manifest(folder)
-    parts = {name: _part(folder, name, sha) for name, sha in manifest["files"].items()}
-    if probe:
-        _refuse_what_kills(folder)
-    try:
-        model = _model(manifest, parts)
-    except (KeyError, TypeError, ValueError, AssertionError, xgboost.core.XGBoostError) as error:
-        raise InvalidInput(f"{folder}: not a model of ours: {error}") from error
-    _check_golden(folder, model, manifest)
-    return Artefact(model, manifest)
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"{path}: no model there: {error.strerror}; train one") from error
-    except ValueError as error:
-        raise InvalidInput(f"{path}: damaged: not JSON; train the model again") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InvalidInput(f"{path}: another kind of model, not {FORMAT}")
-    if manifest.get("sha256") != _checksum(manifest):
-        raise InvalidInput(f"{path}: damaged: its checksum differs; train the model again")
-    return manifest
+    def standing(self) -> Standing:
+        """Raises InvalidInput if the record is damaged."""
+        return places.standing(self.folder)
 
+    def versions(self) -> list[str]:
+        return places.versions(self.folder)
 
-def _part(folder: Path, name: str, sha: str) -> bytes:
-    if name not in (TREES, LINE):
-        raise InvalidInput(f"{folder}: its manifest names a foreign file {name!r}")
-    try:
-        content = (folder / name).read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"{folder / name}: missing: {error.strerror}; train again") from error
-    if _sha256(content) != sha:
-        raise InvalidInput(f"{folder / name}: damaged: its checksum differs; train again")
-    return content
+    def load(self, version: str) -> Artefact:
+        """Checked as by `models.artefact.load`.
 
+        Raises NotFound for an unknown version and InvalidInput for one that may not be used.
+        """
+        folder = places.folder_of(self.folder, version)
+        artefact = load(folder)
+        if artefact.version != version:
+            raise InvalidInput(f"{folder}: it holds version {artefact.version}, not {version}")
+        return artefact
 
-def _model(manifest: dict[str, Any], parts: dict[str, bytes]) -> Model:
-    spec = FeatureSpec.from_json(manifest["spec"])
-    if spec.fingerprint != manifest["fingerprint"]:
-        raise ValueError(
-            "it was trained on features that this version computes differently; train it again"
-        )
-    trees = xgboost.Booster({"nthread": 1})
-    trees.load_model(bytearray(parts[TREES]))
-    if trees.num_features() != len(spec.features):
-        raise ValueError("its trees have another number of features")
-    shift, slope = manifest["calibrator"]
-    return Model(
-        spec=spec,
-        trees=trees,
-        line=Linear.from_json(json.loads(parts[LINE])),
-        line_share=float(manifest["line_share"]),
-        calibrator=Calibrator(float(shift), float(slope)),
-        curves=NewsCurves.from_json(manifest["curves"]),
-        trained_until=int(manifest["trained_until"]),
-    )
+    def add(self, source: Path) -> Artefact:
+        """Takes a copy of a trained model; one that is there already is left as it is."""
+        artefact = load(source)
+        target = self.folder / "versions" / artefact.version
+        if artefact.version not in self.versions():
+            beside = target.with_suffix(".new")
+            shutil.rmtree(beside, ignore_errors=True)
+            shutil.copytree(source, beside)
+            beside.rename(target)
+        return artefact
 
-
-def _check_golden(folder: Path, model: Model, manifest: dict[str, Any]) -> None:
-    golden = manifest["golden"]
-    rows = [[np.nan if v is None else v for v in row] for row in golden["vectors"]]
-    answers = model.probabilities(vectors(rows, model.spec))
-    if not np.allclose(answers, golden["probabilities"], rtol=0, atol=GOLDEN_TOLERANCE):
-        raise InvalidInput(
-            f"{folder}: the model does not answer as it did when it was saved; train it again"
+    def promote(self, version: str, *, at: int, by: str, why: str) -> Standing:
+        """Makes it champion; a challenger of that version has served its term."""
+        self.load(version)
+        challenger = self.standing().challenger
+        return places.change(
+            self.folder,
+            Change(at, by, version, None if challenger == version else challenger, why),
         )
 
+    def challenge(self, version: str | None, *, at: int, by: str, why: str) -> Standing:
+        """Lets it predict unseen beside the champion; None ends that."""
+        champion = self.standing().champion
+        if version == champion:
+            raise InvalidInput(f"{version} is the champion; a challenger is another version")
+        if version is not None:
+            self.load(version)
+        return places.change(self.folder, Change(at, by, champion, version, why))
 
-def _refuse_what_kills(folder: Path) -> None:
-    command = [sys.executable, "-m", "models.registry", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise InvalidInput(f"{folder}: loading it does not end") from error
-    if done.returncode < 0:
-        raise InvalidInput(f"{folder}: loading it kills the process; train the model again")
-
-
-def _checksum(manifest: dict[str, Any]) -> str:
-    rest = {key: value for key, value in manifest.items() if key != "sha256"}
-    return _sha256(json.dumps(rest, sort_keys=True).encode())
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    def rollback(self, *, at: int, by: str, why: str) -> Standing:
+        """Back to the champion before this one. Raises InvalidInput if there was none."""
+        previous = self.standing().previous
+        if previous is None:
+            raise InvalidInput("there was no other champion before this one")
+        return self.promote(previous, at=at, by=by, why=why)
 
 
-if __name__ == "__main__":
-    load(Path(sys.argv[1]), probe=False)
+__all__ = ["SHIPPED", "Registry", "Standing"]

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from models.calibration import Calibrator, NewsCurves, guarded_calibrator, logistic
+from models.calibration import NewsCurves, guarded_calibrator
 from models.datasets import Dataset, split, thinned
-from models.evaluation import log_loss
 from models.linear import Linear
 from models.predictor import Model, matrix
 from tutor_quality.errors import InvalidInput
 from tutor_quality.features import FeatureSpec
+from tutor_quality.model_health.logits import Calibrator, logistic
+from tutor_quality.model_health.metrics import log_loss
 
 PARAMETERS = {
     "objective": "binary:logistic",

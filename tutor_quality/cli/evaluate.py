@@ -21,9 +21,9 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="answer in JSON")] = False,
 ) -> None:
     """Replays the files in event order and predicts each slot of DATA before its outcome."""
+    from models.artefact import load
     from models.backtest import backtest, report
     from models.files import read_history
-    from models.registry import load
     from tutor_quality.ingest.mapping import load_sessions_mapping
 
     artefact = load(model)

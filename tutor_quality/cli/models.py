@@ -20,8 +20,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="answer in JSON")] = False,
 ) -> None:
     """Checks a model as a worker would before it uses it, and says what it is."""
+    from models.artefact import load
     from models.card import card
-    from models.registry import load
 
     artefact = load(folder)
     answer = {

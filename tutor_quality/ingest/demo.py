@@ -12,14 +12,14 @@ import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.codec import decode
 from schemas.registry import header, latest
-from schemas.topics import LIFECYCLE, TUTOR_PROFILE, Topic
+from schemas.topics import LIFECYCLE, TUTOR_PROFILE
 from tutor_quality.clock import Clock, SystemClock
 from tutor_quality.domain.sessions import SessionEvent
-from tutor_quality.errors import ConfigurationError, TransientFailure, TutorQualityError
+from tutor_quality.errors import ConfigurationError, TutorQualityError
+from tutor_quality.ingest.log import read_topic
 from tutor_quality.ingest.producer import LogWriter
 from tutor_quality.settings import Settings
 from tutor_quality.simulation import (
@@ -37,9 +37,6 @@ LIVE_DAYS = 60
 UNTOLD_MS = 36 * 3_600_000
 BETWEEN_SECONDS = 0.4
 """Between two facts that are late already."""
-REQUEST_SECONDS = 30.0
-LISTEN_SECONDS = 0.2
-AT_ONCE = 10_000
 USAGE = "usage: python -m tutor_quality.ingest.demo history|live"
 
 
@@ -97,49 +94,19 @@ def began_at(bootstrap: str) -> int | None:
     """When the demo's world in this Kafka began, ms; None = there is none."""
     first = tutor_ids(world(0))[0].encode()
     found = None
-    for key, value in _log(bootstrap, TUTOR_PROFILE):
-        if key == first:
-            found = int(decode("tutor_profile", value)["updated_at"])
+    for record in read_topic(bootstrap, TUTOR_PROFILE):
+        if record.key == first:
+            found = int(decode("tutor_profile", record.value)["updated_at"])
     return found
 
 
 def known_events(bootstrap: str) -> set[str]:
     """Ids of the session events in the log."""
     start = header(latest("session_event").id) + b"\x48"
-    log = _log(bootstrap, LIFECYCLE)
+    values = (record.value for record in read_topic(bootstrap, LIFECYCLE))
     return {
-        value[len(start) : len(start) + 36].decode() for _, value in log if value.startswith(start)
+        value[len(start) : len(start) + 36].decode() for value in values if value.startswith(start)
     }
-
-
-def _log(bootstrap: str, topic: Topic) -> Iterator[tuple[bytes, bytes]]:
-    """(key, value) of what the topic holds now. Raises TransientFailure."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "tq-demo",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-        }
-    )
-    try:
-        known = consumer.list_topics(topic.name, timeout=REQUEST_SECONDS).topics[topic.name]
-        consumer.assign([TopicPartition(topic.name, p, 0) for p in known.partitions])
-        left = len(known.partitions)
-        while left:
-            for message in consumer.consume(AT_ONCE, timeout=LISTEN_SECONDS):
-                if message.error() is None:
-                    yield message.key() or b"", message.value() or b""
-                elif message.error().code() == KafkaError._PARTITION_EOF:
-                    left -= 1
-                else:
-                    raise KafkaException(message.error())
-    except KafkaException as error:
-        raise TransientFailure(f"cannot read {topic.name} at {bootstrap}: {error}") from error
-    finally:
-        consumer.close()
 
 
 def main() -> None:

@@ -2,14 +2,12 @@ import numpy as np
 import pytest
 
 from models.calibration import (
-    Calibrator,
     NewsCurves,
     Recalibrator,
-    fit_calibrator,
     guarded_calibrator,
-    logistic,
 )
 from tutor_quality.features import Label
+from tutor_quality.model_health.logits import Calibrator, fit_line, logistic
 
 DAY_MS = 86_400_000
 
@@ -21,9 +19,9 @@ def drawn(n: int, shift: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return z, (rng.random(n) < logistic(z + shift)).astype(np.int8)
 
 
-def test_a_fitted_calibrator_finds_the_shift_and_slope() -> None:
+def test_a_fitted_line_finds_the_shift_and_slope() -> None:
     z, y = drawn(50_000, 0.4)
-    found = fit_calibrator(2 * z, y)
+    found = fit_line(2 * z, y)
     assert found.shift == pytest.approx(0.4, abs=0.05)
     assert found.slope == pytest.approx(0.5, abs=0.02)
 
@@ -36,7 +34,7 @@ def test_the_guard_keeps_a_handful_of_outcomes_from_moving_anything() -> None:
 
 def test_labels_that_are_all_alike_give_finite_numbers() -> None:
     z, _ = drawn(1_000, 0)
-    found = fit_calibrator(z, np.ones(1_000, dtype=np.int8))
+    found = fit_line(z, np.ones(1_000, dtype=np.int8))
     assert np.isfinite([found.shift, found.slope]).all()
 
 

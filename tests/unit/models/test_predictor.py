@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from models.calibration import logit
 from models.datasets import Dataset
 from models.predictor import REASONS
 from models.recipe import Trained
+from tutor_quality.model_health.logits import logit
 
 
 def test_the_parts_of_a_prediction_add_up_to_its_logit(trained: Trained, rows: Dataset) -> None:

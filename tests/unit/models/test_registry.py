@@ -1,83 +1,149 @@
+"""Versions side by side, and which of them serves."""
+
 import json
-import random
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models import registry
-from models.card import card
-from models.datasets import Dataset
+from models.artefact import save
+from models.publishing import publish
 from models.recipe import Trained
-from tutor_quality.errors import InvalidInput
+from models.registry import SHIPPED, Registry
+from tutor_quality.errors import InvalidInput, NotFound
+from tutor_quality.model_health.logits import Calibrator
+from tutor_quality.model_health.standing import STANDING, version_of
 
-FILES = (registry.MANIFEST, registry.TREES, registry.LINE)
+WHO = {"by": "ann", "why": "a test"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path, trained: Trained) -> Path:
-    registry.save(tmp_path, trained.model, trained.golden, trained.about)
-    return tmp_path
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "registry")
 
 
-def test_a_model_answers_the_same_after_saving_and_loading(
-    folder: Path, trained: Trained, rows: Dataset
+def a_version(registry: Registry, folder: Path, trained: Trained, shift: float) -> str:
+    """The trained model with another calibration."""
+    model = replace(trained.model, calibrator=Calibrator(shift, 1.0))
+    save(folder / str(shift), model, trained.golden, trained.about)
+    return registry.add(folder / str(shift)).version
+
+
+@pytest.fixture
+def versions(registry: Registry, tmp_path: Path, trained: Trained) -> tuple[str, str]:
+    one, two = (a_version(registry, tmp_path, trained, shift) for shift in (0.1, 0.2))
+    return one, two
+
+
+def test_before_anything_is_promoted_the_shipped_model_serves(registry: Registry) -> None:
+    standing = registry.standing()
+    assert standing.champion == version_of(SHIPPED)
+    assert registry.load(standing.champion).version == standing.champion
+    assert not registry.folder.exists()
+
+
+def test_the_shipped_model_knows_this_versions_features_and_beats_the_base_rate() -> None:
+    artefact = Registry(Path("nowhere")).load(version_of(SHIPPED))
+    test = artefact.manifest["about"]["test"]
+    assert test["log_loss"] < test["base_rate_log_loss"] - 0.05
+    assert artefact.manifest["about"]["source"].startswith("world")
+
+
+def test_a_promoted_version_serves_and_a_rollback_brings_the_one_before_back(
+    registry: Registry, versions: tuple[str, str]
 ) -> None:
-    loaded = registry.load(folder).model
-    assert np.array_equal(loaded.probabilities(rows.x), trained.model.probabilities(rows.x))
-    assert loaded.spec == trained.model.spec
+    one, two = versions
+    registry.promote(one, at=1, **WHO)
+    assert registry.promote(two, at=2, **WHO).previous == one
+    assert registry.standing().champion == two
+    assert registry.rollback(at=3, **WHO).champion == one
+    assert [change.champion for change in registry.standing().changes] == [one, two, one]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_an_artefact_with_changed_bytes_is_refused(folder: Path, seed: int) -> None:
-    rng = random.Random(seed)
-    path = folder / FILES[seed % 3]
-    content = bytearray(path.read_bytes())
-    if seed % 4 == 0:
-        content = content[: rng.randrange(len(content))]
-    else:
-        for _ in range(1 + seed % 5):
-            content[rng.randrange(len(content))] ^= rng.randrange(1, 256)
-    path.write_bytes(content)
-    with pytest.raises(InvalidInput):
-        registry.load(folder, probe=False)
+def test_the_first_promotion_can_be_rolled_back_to_the_shipped_model(
+    registry: Registry, versions: tuple[str, str]
+) -> None:
+    registry.promote(versions[0], at=1, **WHO)
+    assert registry.rollback(at=2, **WHO).champion == version_of(SHIPPED)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_an_artefact_with_a_missing_file_is_refused_by_name(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    with pytest.raises(InvalidInput, match=name):
-        registry.load(folder, probe=False)
+def test_without_an_earlier_champion_there_is_nothing_to_go_back_to(registry: Registry) -> None:
+    with pytest.raises(InvalidInput, match="no other champion"):
+        registry.rollback(at=1, **WHO)
 
 
-def _forged(folder: Path, **changes: object) -> None:
-    """A manifest that somebody changed and signed again."""
-    path = folder / registry.MANIFEST
-    manifest = json.loads(path.read_text("utf-8")) | changes
-    manifest["sha256"] = registry._checksum(manifest)
-    path.write_text(json.dumps(manifest), "utf-8")
+def test_a_challenger_stands_beside_the_champion_until_it_is_promoted_or_ended(
+    registry: Registry, versions: tuple[str, str]
+) -> None:
+    one, two = versions
+    registry.promote(one, at=1, **WHO)
+    registry.challenge(two, at=2, **WHO)
+    assert (registry.standing().champion, registry.standing().challenger) == (one, two)
+    assert registry.promote(two, at=3, **WHO).challenger is None
+    registry.challenge(one, at=4, **WHO)
+    assert registry.challenge(None, at=5, **WHO).challenger is None
 
 
-def test_a_model_of_other_features_is_refused(folder: Path) -> None:
-    _forged(folder, fingerprint="0123456789abcdef")
-    with pytest.raises(InvalidInput, match="computes differently"):
-        registry.load(folder, probe=False)
+def test_the_champion_cannot_challenge_itself(
+    registry: Registry, versions: tuple[str, str]
+) -> None:
+    registry.promote(versions[0], at=1, **WHO)
+    with pytest.raises(InvalidInput, match="another version"):
+        registry.challenge(versions[0], at=2, **WHO)
 
 
-def test_a_model_that_answers_differently_than_when_saved_is_refused(folder: Path) -> None:
-    _forged(folder, calibrator=[0.5, 1.0])
-    with pytest.raises(InvalidInput, match="does not answer as it did"):
-        registry.load(folder, probe=False)
+def test_a_version_that_may_not_be_used_is_not_promoted(
+    registry: Registry, versions: tuple[str, str]
+) -> None:
+    (registry.folder / "versions" / versions[0] / "trees.ubj").write_bytes(b"nonsense")
+    with pytest.raises(InvalidInput, match="damaged"):
+        registry.promote(versions[0], at=1, **WHO)
+    assert registry.standing().champion == version_of(SHIPPED)
 
 
-def test_another_programs_artefact_is_refused(folder: Path) -> None:
-    _forged(folder, format="somebody-elses/1")
-    with pytest.raises(InvalidInput, match="another kind of model"):
-        registry.load(folder, probe=False)
+@pytest.mark.parametrize("name", ["", "..", "../../etc", "0123456789ab"])
+def test_a_version_that_nobody_registered_is_not_found(registry: Registry, name: str) -> None:
+    with pytest.raises(NotFound):
+        registry.load(name)
 
 
-def test_the_card_names_the_version_and_shows_the_figures(folder: Path) -> None:
-    artefact = registry.load(folder, probe=False)
-    text = card(artefact)
-    assert artefact.version in text
-    assert f"{artefact.manifest['about']['test']['auc']:.4f}" in text
+def test_a_folder_that_holds_another_version_is_refused(
+    registry: Registry, versions: tuple[str, str]
+) -> None:
+    one, two = (registry.folder / "versions" / version for version in versions)
+    shutil.rmtree(one)
+    shutil.copytree(two, one)
+    with pytest.raises(InvalidInput, match=versions[1]):
+        registry.load(versions[0])
+
+
+def test_a_damaged_record_of_standings_says_what_to_do(registry: Registry) -> None:
+    registry.folder.mkdir(parents=True)
+    (registry.folder / STANDING).write_text('[{"champion": 1}]')
+    with pytest.raises(InvalidInput, match="delete it to serve the shipped model"):
+        registry.standing()
+
+
+def test_a_published_model_has_a_card_to_read_and_plots_to_see(
+    tmp_path: Path, trained: Trained
+) -> None:
+    artefact = publish(tmp_path, trained, {"source": "a test"})
+    card = (tmp_path / "card.md").read_text("utf-8")
+    document = json.loads((tmp_path / "card.json").read_text("utf-8"))
+    assert document["version"] == artefact.version
+    assert {"auc", "ece", "slope", "o_e"} <= set(document["test"]["intervals_90"])
+    for plot in ("reliability.png", "precision_recall.png", "lead_bands.png"):
+        assert f"({plot})" in card
+        assert (tmp_path / plot).read_bytes().startswith(b"\x89PNG")
+
+
+def test_profiles_describe_the_training_set(trained: Trained) -> None:
+    profiles = trained.about["profiles"]
+    weekend = profiles["1 to 3 days"]["is_weekend"]
+    assert sum(weekend["shares"]) == pytest.approx(1, abs=1e-3)
+    assert weekend["edges"] in ([0.0, 1.0], [1.0])
+    assert np.isfinite(
+        [share for band in profiles.values() for p in band.values() for share in p["shares"]]
+    ).all()

@@ -1,0 +1,22 @@
+"""A trained model as a folder that people can read and machines can load."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from models.artefact import Artefact, load, save
+from models.card import card
+from models.plots import write_plots
+from models.recipe import Trained
+
+
+def publish(folder: Path, trained: Trained, source: dict[str, Any]) -> Artefact:
+    """Writes artefact, card (Markdown, JSON) and plots; `source` says what it was made of."""
+    about = {**trained.about, **source}
+    save(folder, trained.model, trained.golden, about)
+    artefact = load(folder)
+    plots = write_plots(folder, about["test"])
+    (folder / "card.md").write_text(card(artefact, plots), "utf-8")
+    document = {"version": artefact.version, **about}
+    (folder / "card.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+    return artefact
