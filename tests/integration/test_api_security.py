@@ -166,6 +166,16 @@ async def test_a_login_link_works_once(api: Api, url: str) -> None:
     assert "tq login" in again.json()["detail"]
 
 
+async def test_a_browser_with_a_spent_link_is_led_to_the_page_that_says_so(
+    api: Api, url: str
+) -> None:
+    link = await create_link(url, PEPPER, SITE, NOW - timedelta(minutes=16))
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = await api.http.get(link, headers=browser)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?link=spent")
+    assert "set-cookie" not in answer.headers
+
+
 async def test_a_login_link_is_too_old_after_15_minutes(api: Api, url: str) -> None:
     link = await create_link(url, PEPPER, SITE, NOW - timedelta(minutes=16))
     assert (await api.http.get(link)).status_code == 401
