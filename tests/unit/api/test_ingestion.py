@@ -215,7 +215,9 @@ def test_our_own_event_without_an_id_is_known_by_all_its_facts() -> None:
 
 def test_times_are_told_as_they_are_stored_to_the_millisecond() -> None:
     body = SESSION_BODY.validate_python(
-        a_move(original_time="2026-03-02T15:00:00.123999Z", cancelled_at="2026-03-01T16:00:00.5+01:00")
+        a_move(
+            original_time="2026-03-02T15:00:00.123999Z", cancelled_at="2026-03-01T16:00:00.5+01:00"
+        )
     )
     echo = body.model_dump(mode="json")
     assert echo["reschedule_info"]["original_time"] == "2026-03-02T15:00:00.123Z"
