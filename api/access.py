@@ -115,6 +115,7 @@ class ScopedRoute(APIRoute):
         scopes = self.scopes
         known = frozenset(field.alias for field in self.dependant.query_params)
         conditional = 304 in self.responses
+        takes_json = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
             if scopes:
@@ -125,6 +126,8 @@ class ScopedRoute(APIRoute):
                 if self.include_in_schema:
                     # Pages of the dashboard keep their own state in the query.
                     _refuse_unknown(request, known)
+                if takes_json:
+                    _expect_json(request)
                 return await handle(StrictRequest(request, self.max_body_bytes))
 
             if not conditional:
@@ -158,6 +161,16 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
                 for name in sorted(unknown)
             ]
         )
+
+
+def _expect_json(request: Request) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (
+        kind.startswith("application/") and kind.endswith("+json")
+    ):
+        said = f"not {kind}" if kind else "and is missing"
+        detail = f"must be application/json, {said}"
+        raise invalid_request([{"parameter": "content-type", "detail": detail}])
 
 
 def principal_of(request: Request) -> Principal:

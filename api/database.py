@@ -1,12 +1,20 @@
-"""Connections to Postgres: one pool that can only read, one small pool that may write."""
+"""Connections to Postgres: one pool that can only read, one small pool that may write.
 
+Both step down to roles without a right to the numbers, see `tutor_quality.storage.roles`.
+"""
+
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
 
 from tutor_quality.errors import TransientFailure
+from tutor_quality.storage import roles
+
+log = logging.getLogger(__name__)
 
 READ_TIMEOUT_SECONDS = 5.0
 WRITE_TIMEOUT_SECONDS = 5.0
@@ -46,6 +54,7 @@ class Database:
             command_timeout=timeout,
             max_inactive_connection_lifetime=60,
             reset=_nothing_to_reset,
+            init=partial(_step_down, role=roles.READER if read_only else roles.BOOKKEEPER),
             server_settings={
                 "application_name": "tq-api",
                 "statement_timeout": str(int(timeout * 1000)),
@@ -79,9 +88,11 @@ class Database:
     async def listener(self) -> Connection:
         """A connection of its own, for LISTEN; the caller closes it."""
         try:
-            return await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT_SECONDS)
+            connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT_SECONDS)
+            await _step_down(connection, role=roles.READER)
         except AWAY as error:
             raise _away(error) from error
+        return connection
 
 
 @asynccontextmanager
@@ -91,6 +102,11 @@ async def _borrowed(pool: Any) -> AsyncIterator[Connection]:
             yield connection
     except AWAY as error:
         raise _away(error) from error
+
+
+async def _step_down(connection: Connection, role: str) -> None:
+    if await connection.fetchval(roles.TAKE_ON, role) is None:
+        log.warning("Postgres has no role %s for the API: see docs/api, 'For who runs it'", role)
 
 
 async def _nothing_to_reset(connection: Connection) -> None:

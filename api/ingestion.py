@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     Tag,
     TypeAdapter,
     ValidationInfo,
@@ -25,7 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.errors import json_pointer
-from api.times import milliseconds
+from api.times import iso, milliseconds
 from tutor_quality.domain.legality import MAX_REASON, MAX_REASON_CODE, MAX_STUDENT_ID, check_event
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 from tutor_quality.errors import InvalidRecord
@@ -44,14 +45,20 @@ def _only_text(value: object) -> object:
 
 
 def _in_utc(value: datetime) -> datetime:
-    """A time without a zone is UTC."""
+    """To the millisecond, as it is stored; a time without a zone is UTC."""
+    whole = value.replace(microsecond=value.microsecond // 1000 * 1000)
     try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return whole.replace(tzinfo=UTC) if whole.tzinfo is None else whole.astimezone(UTC)
     except OverflowError as error:
         raise PydanticCustomError("instant", "lies outside the years 1 to 9999") from error
 
 
-Instant = Annotated[datetime, BeforeValidator(_only_text), AfterValidator(_in_utc)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_only_text),
+    AfterValidator(_in_utc),
+    PlainSerializer(iso, return_type=str, when_used="json"),
+]
 Minutes = Annotated[int, Field(strict=True)]
 
 
@@ -183,7 +190,9 @@ class Draft:
     body: SessionOutcome | EventBody
     event: SessionEvent
     facts: bytes
-    """All that the event says as it was sent: the same facts are the same event."""
+    """All that the event says as it was sent."""
+    named: bool
+    """Its sender gave the id, so that it may stand for these facts only."""
 
 
 def draft(body: SessionOutcome | EventBody, *, idempotency_id: str | None) -> Draft:
@@ -196,8 +205,27 @@ def draft(body: SessionOutcome | EventBody, *, idempotency_id: str | None) -> Dr
     else:
         event = _event_of_outcome(body)
     facts = orjson.dumps(asdict(event))
-    event_id = given or str(uuid.uuid5(NAMESPACE, f"fact:{facts.decode()}"))
-    return Draft(body, replace(event, event_id=event_id), facts)
+    identity = _outcome_of(event) if isinstance(body, SessionOutcome) else facts
+    event_id = given or str(uuid.uuid5(NAMESPACE, f"fact:{identity.decode()}"))
+    return Draft(body, replace(event, event_id=event_id), facts, named=given is not None)
+
+
+def _outcome_of(event: SessionEvent) -> bytes:
+    """What the seeds' payload is known by: which slot, and what became of it.
+
+    Not what a client that tries again may say anew: completed_time, cancelled_at, the reason, the
+    length, the student.
+    """
+    return orjson.dumps(
+        [
+            event.tutor_id,
+            event.session_id,
+            event.scheduled_start,
+            event.event_type,
+            event.initiator,
+            event.new_start,
+        ]
+    )
 
 
 def named_by_key(principal: str, idempotency_key: str, index: int) -> str:

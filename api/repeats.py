@@ -1,4 +1,4 @@
-"""What was sent lately, by event id: a repeat is sent unchanged, another fact is a conflict."""
+"""What was sent lately, by event id: a repeat is sent unchanged, another fact may be a conflict."""
 
 from collections import OrderedDict
 
@@ -16,14 +16,14 @@ class Repeats:
         self._sent: OrderedDict[str, tuple[bytes, SessionEvent]] = OrderedDict()
 
     def conflicts(self, draft: Draft) -> bool:
-        """Whether another fact was sent under the same id."""
+        """Whether other facts were sent under the id that the sender gave."""
         facts, _ = self._sent.get(draft.event.event_id, (draft.facts, None))
-        return facts != draft.facts
+        return draft.named and facts != draft.facts
 
     def first(self, draft: Draft) -> SessionEvent | None:
-        """The event as it was sent the first time."""
-        _, event = self._sent.get(draft.event.event_id, (b"", None))
-        return event
+        """The event as it was sent the first time; None if it was not, or said otherwise."""
+        facts, event = self._sent.get(draft.event.event_id, (b"", None))
+        return event if facts == draft.facts else None
 
     def remember(self, draft: Draft, event: SessionEvent) -> None:
         self._sent[event.event_id] = (draft.facts, event)

@@ -93,12 +93,14 @@ class TutorPage(Body):
 
 
 class Scores(Windows):
+    """Before the first score: no session in any window, and null where there is nothing to say."""
+
     is_high_risk: bool
-    risk_level: RiskLevel
+    risk_level: RiskLevel | None = Field(description="null before the first score")
     risk_threshold: float = Field(description="percent")
     reasons: Reasons
     evidence: Evidence
-    last_calculated_at: datetime
+    last_calculated_at: datetime | None = Field(description="null before the first score")
     next_change_at: datetime | None = Field(
         description="when a count changes next if nothing arrives; null = never"
     )
@@ -135,8 +137,8 @@ class TutorDetail(Body):
     is_active: bool
     created_at: datetime
     as_of: AsOf
-    scores: Scores | None = Field(description="null before the first score")
-    statistics: TutorStatistics | None
+    scores: Scores
+    statistics: TutorStatistics
 
 
 class Reschedule(Body):
@@ -339,6 +341,8 @@ class SinkPosition(Body):
 
 
 class DeadLetters(Body):
+    """Refused records that wait for an operator: neither retried nor dropped (`tq dlq`)."""
+
     total: Count
     by_reason: dict[str, int]
     by_topic: dict[str, int]

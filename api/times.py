@@ -13,3 +13,9 @@ def instant(milliseconds: int) -> datetime:
 def milliseconds(instant: datetime) -> int:
     """Since the epoch, rounded down; `instant` has a zone."""
     return (instant - EPOCH) // MILLISECOND
+
+
+def iso(instant: datetime) -> str:
+    """In UTC; with milliseconds unless they are 0."""
+    fine = "milliseconds" if instant.microsecond else "seconds"
+    return instant.astimezone(UTC).isoformat(timespec=fine).replace("+00:00", "Z")

@@ -7,11 +7,15 @@ from fastapi.responses import RedirectResponse
 
 from api.access import SCOPES, ScopedRoute, principal_of, public, requires
 from api.answers import answer, problems
+from api.errors import Problem
 from api.logins import COOKIE, SESSION_LIFE
 from api.responses import Me
 from api.services import services_of
 
 router = APIRouter(route_class=ScopedRoute, tags=["login"])
+
+SPENT = "/?link=spent"
+"""The dashboard, which knows whether somebody is logged in anyway."""
 
 
 @router.get(
@@ -20,7 +24,10 @@ router = APIRouter(route_class=ScopedRoute, tags=["login"])
     summary="Log a browser in",
     response_class=RedirectResponse,
     responses={
-        303: {"description": "Logged in: on to the dashboard."},
+        303: {
+            "description": "Logged in: on to the dashboard. A browser with a link that was used or"
+            " is too old goes there too, and is told how to get a new one."
+        },
         **problems(400, 401, 429, 503),
     },
 )
@@ -30,7 +37,12 @@ async def log_in(
     token: Annotated[str, Query(max_length=200, description="of `tq login`; works once")],
 ) -> Response:
     """The link works once and for 15 minutes; the session lasts 8 hours."""
-    cookie = await services_of(request).guard.log_in(request, token)
+    try:
+        cookie = await services_of(request).guard.log_in(request, token)
+    except Problem as problem:
+        if problem.status == 401 and "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse(SPENT, status_code=303)
+        raise
     response = RedirectResponse("/", status_code=303)
     response.set_cookie(
         COOKIE,

@@ -24,7 +24,7 @@ from api.ingestion import (
 )
 from api.responses import Accepted, BatchResult
 from api.services import Services, services_of
-from api.times import instant
+from api.times import instant, iso
 from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import InvalidRecord, TransientFailure
 
@@ -68,8 +68,14 @@ async def post_session(
 ) -> Response:
     """Takes the seeds' session payload (with `status`) or our own event (with `event_type`).
 
-    The answer echoes what was sent. The same session and status again is the same event and is
-    counted once; another outcome of the same slot is a correction.
+    The answer echoes what was sent, times in UTC to the millisecond.
+
+    The same session and status again is the same event: it has the same `event_id` and is counted
+    once, whatever else is said anew (`completed_time`, `cancelled_at`, reason, length). Another
+    status for the same slot, or another initiator or new time of a move, is another outcome: a
+    correction. Of several outcomes of a slot the one that happened last counts, by `completed_time`
+    or the end of the slot, or `cancelled_at`. Our own event is known by its `event_id`, else by all
+    its facts.
     """
     services = services_of(request)
     now_ms = services.clock.now_ms()
@@ -86,8 +92,8 @@ async def post_session(
         **body.model_dump(mode="json", exclude_unset=True),
         "id": item.event.session_id,
         "event_id": item.event.event_id,
-        "created_at": instant(now_ms),
-        "updated_at": instant(now_ms),
+        "created_at": iso(instant(now_ms)),
+        "updated_at": iso(instant(now_ms)),
     }
     return answer(accepted, status=202, headers={"location": location})
 

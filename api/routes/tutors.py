@@ -256,9 +256,10 @@ async def get_tutor(request: Request, tutor_id: TutorId) -> Response:
     version = version_of(request)
     if answers.has(request, version):
         return answers.not_modified(version)
-    async with services_of(request).database.reading() as connection:
+    services = services_of(request)
+    async with services.database.reading() as connection:
         row = await _existing(connection, tutor_id)
-    scored = row["version"] is not None
+    threshold = services.risk_threshold if row["version"] is None else row["risk_threshold"]
     detail = {
         "id": row["id"],
         "name": row["name"],
@@ -267,8 +268,8 @@ async def get_tutor(request: Request, tutor_id: TutorId) -> Response:
         "is_active": row["is_active"],
         "created_at": row["created_at"],
         "as_of": row["complete_until"],
-        "scores": _scores(row) if scored else None,
-        "statistics": _statistics(row) if scored else None,
+        "scores": _scores(row, threshold),
+        "statistics": _statistics(row),
     }
     return answer(detail, version)
 
@@ -280,12 +281,12 @@ async def _existing(connection: Any, tutor_id: UUID) -> Row:
     return row
 
 
-def _scores(row: Row) -> dict[str, Any]:
+def _scores(row: Row, threshold: float) -> dict[str, Any]:
     return {
         **_windows(row),
         "is_high_risk": row["is_high_risk"],
         "risk_level": row["risk_level"],
-        "risk_threshold": percent(row["risk_threshold"]),
+        "risk_threshold": percent(threshold),
         "reasons": row["reasons"],
         "evidence": row["evidence"],
         "last_calculated_at": row["as_of"],

@@ -133,6 +133,20 @@ async def test_a_retry_is_the_same_event_and_a_correction_another(api: Api, topi
     assert [event.event_id for event in events] == ids
 
 
+async def test_the_same_outcome_told_anew_is_no_conflict_and_loses_nothing(
+    api: Api, topic: str
+) -> None:
+    tutor_id = str(uuid4())
+    first = an_outcome(tutor_id, completed_time="2026-03-02T16:00:00Z")
+    later = {**first, "completed_time": "2026-03-02T16:05:00.25Z"}
+    answers = [await api.http.post("/api/sessions", json=body) for body in (first, later)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[1].json()["completed_time"] == "2026-03-02T16:05:00.250Z"
+    events = [event for event, _ in await appended(topic, tutor_id)]
+    assert events[0].event_id == events[1].event_id
+    assert events[1].occurred_at - events[0].occurred_at == 300_250
+
+
 async def test_an_idempotency_key_names_one_event(api: Api, topic: str) -> None:
     tutor_id = str(uuid4())
     body = an_outcome(tutor_id)
@@ -175,6 +189,21 @@ async def test_what_is_no_json_is_400(api: Api, content: bytes, headers: dict[st
     answer = await api.http.post("/api/sessions", content=content, headers=headers)
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({}, "and is missing"), ({"content-type": "Text/Plain; charset=utf-8"}, "not text/plain")],
+)
+async def test_a_body_that_is_not_called_json_is_told_its_right_name(
+    api: Api, headers: dict[str, str], said: str
+) -> None:
+    body = orjson.dumps(an_outcome(str(uuid4())))
+    answer = await api.http.post("/api/sessions", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {"parameter": "content-type", "detail": f"must be application/json, {said}"}
+    ]
 
 
 async def test_a_refused_event_names_the_member_and_appends_nothing(api: Api, topic: str) -> None:

@@ -221,10 +221,24 @@ async def test_the_detail_has_the_shape_of_the_contract(api: Api) -> None:
     assert statistics["average_rating_30d"] == 4.5
 
 
-async def test_a_tutor_without_a_score_has_none(api: Api) -> None:
+async def test_a_tutor_without_a_score_has_counts_of_0_and_rates_of_null(api: Api) -> None:
     tutor_id = await a_tutor(api.database)
     detail = await read(api, f"/api/tutors/{tutor_id}", responses.TutorDetail)
-    assert detail["scores"] is None
+    assert detail["scores"] == {
+        **{f"reschedule_rate_{days}d": None for days in (7, 30, 90)},
+        **{f"total_sessions_{days}d": 0 for days in (7, 30, 90)},
+        **{f"tutor_reschedules_{days}d": 0 for days in (7, 30, 90)},
+        "is_high_risk": False,
+        "risk_level": None,
+        "risk_threshold": 15.0,
+        "reasons": [],
+        "evidence": None,
+        "last_calculated_at": None,
+        "next_change_at": None,
+    }
+    statistics = responses.TutorStatistics.model_validate(detail["statistics"])
+    assert (statistics.open_slots, statistics.completed_30d) == (0, 0)
+    assert (statistics.no_show_rate_30d, statistics.average_rating_30d) == (None, None)
     assert detail["as_of"] is None
     await progress(api.database)
     detail = await read(api, f"/api/tutors/{tutor_id}", responses.TutorDetail)
@@ -351,30 +365,34 @@ async def test_the_overview_sums_counts_instead_of_averaging_rates(api: Api) -> 
     assert [band.tutors for band in seen.distribution[:4]] == [1, 0, 0, 1]
 
 
+async def a_letter(api: Api, offset: int, **columns: object) -> None:
+    row: dict[str, object] = {
+        "topic": "t",
+        "partition": 0,
+        "record_offset": offset,
+        "reason": "undecodable",
+        "message": "no",
+        "size": 1,
+        "failed_at": NOW,
+        "letter_partition": 0,
+        "attempt": 1,
+        "letter_offset": offset,
+    }
+    await insert(api.database, "dead_letters", **{**row, **columns})
+
+
 async def test_the_pipeline_says_lag_in_seconds_only_while_live(api: Api) -> None:
     two_seconds_ago = instant(api.clock.now_ms() - 2_000)
     await progress(api.database, applied_until=two_seconds_ago)
     await progress(api.database, 1, live=False, applied_until=NOW - timedelta(days=900))
-    await insert(
-        api.database,
-        "dead_letters",
-        topic="t",
-        partition=0,
-        record_offset=4,
-        reason="undecodable",
-        message="no",
-        size=1,
-        failed_at=NOW,
-        letter_partition=0,
-        attempt=1,
-        letter_offset=0,
-    )
+    for offset, dealt_with in enumerate(({}, {"retried_at": NOW}, {"dropped_at": NOW})):
+        await a_letter(api, offset, **dealt_with)
     pipeline = responses.Pipeline.model_validate(
         await read(api, "/api/pipeline", responses.Pipeline)
     )
     assert [part.lag_seconds for part in pipeline.partitions] == [2.0, None]
     assert pipeline.lag_seconds == 2.0
-    assert pipeline.dead_letters.by_reason == {"undecodable": 1}
+    assert pipeline.dead_letters.by_reason == {"undecodable": 1}, "retried or dropped is settled"
     assert pipeline.as_of == NOW - timedelta(days=900), "as far as the slowest partition"
 
 

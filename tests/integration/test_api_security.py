@@ -1,11 +1,13 @@
 """Who may do what: the matrix is made from the contract, so that no operation can be forgotten."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -164,6 +166,16 @@ async def test_a_login_link_works_once(api: Api, url: str) -> None:
     api.http.cookies.clear()
     assert again.status_code == 401
     assert "tq login" in again.json()["detail"]
+
+
+async def test_a_browser_with_a_spent_link_is_led_to_the_page_that_says_so(
+    api: Api, url: str
+) -> None:
+    link = await create_link(url, PEPPER, SITE, NOW - timedelta(minutes=16))
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = await api.http.get(link, headers=browser)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?link=spent")
+    assert "set-cookie" not in answer.headers
 
 
 async def test_a_login_link_is_too_old_after_15_minutes(api: Api, url: str) -> None:
@@ -364,3 +376,71 @@ async def test_a_login_is_audited_with_whose_it_is(postgres_url: str) -> None:
         await own.app.state.services.bookkeeper.flush()
         rows = await own.database.fetch("SELECT principal, action, outcome FROM audit_log")
     assert [tuple(row) for row in rows] == [("login:operator", "GET /login", "done")]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tutor_scores SET is_high_risk = false",
+        "DELETE FROM session_events",
+        "INSERT INTO api_keys SELECT * FROM api_keys",
+        "DELETE FROM audit_log",
+        "CREATE TABLE made_by_mistake ()",
+        "DROP TABLE tutors",
+    ],
+)
+async def test_the_role_that_reads_can_change_nothing(api: Api, statement: str) -> None:
+    async with api.app.state.services.database.reading() as connection:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute(statement)
+        async with connection.transaction():
+            await connection.execute("SET TRANSACTION READ WRITE")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tutor_scores SET is_high_risk = false",
+        "INSERT INTO session_events SELECT * FROM session_events",
+        "DELETE FROM audit_log",
+        "DROP TABLE tutors",
+    ],
+)
+async def test_the_role_that_keeps_books_cannot_touch_the_numbers(api: Api, statement: str) -> None:
+    async with api.app.state.services.database.writing() as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with connection.transaction():
+                await connection.execute(statement)
+
+
+async def test_a_login_role_with_only_the_two_roles_is_enough_for_the_api(
+    api: Api, postgres_server: Any
+) -> None:
+    name = f"api_{secrets.token_hex(4)}"
+    await api.database.execute(
+        f"CREATE ROLE {name} LOGIN PASSWORD 'secret' IN ROLE tq_reader, tq_bookkeeper"
+    )
+    where = f"{name}:secret@127.0.0.1:{postgres_server.port}/api_security"
+    async with running_api(f"postgresql://{where}") as other:
+        headers = await api.key("read")
+        assert (await other.http.get("/api/tutors", headers=headers)).status_code == 200
+        await other.app.state.services.bookkeeper.flush()
+    await api.database.execute(f"DROP ROLE {name}")
+
+
+async def test_without_the_roles_the_api_reads_on_and_says_so(
+    api: Api, postgres_server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"plain_{secrets.token_hex(4)}"
+    await api.database.execute(
+        f"CREATE ROLE {name} LOGIN PASSWORD 'secret';"
+        f" GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"
+    )
+    where = f"{name}:secret@127.0.0.1:{postgres_server.port}/api_security"
+    async with running_api(f"postgresql://{where}") as other:
+        headers = await api.key("read")
+        assert (await other.http.get("/api/tutors", headers=headers)).status_code == 200
+    assert "no role tq_reader" in caplog.text
+    await api.database.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")

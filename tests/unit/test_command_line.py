@@ -53,3 +53,11 @@ def test_nothing_is_started_for_an_input_that_cannot_be_read(
     assert call(monkeypatch, "up", *arguments) == code
     assert said in capsys.readouterr().err
     assert not (tmp_path / "stack").exists()
+
+
+def test_nothing_is_verified_as_of_an_instant_that_is_still_to_come(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "verify", "--as-of", "2198-01-01T00:00:00Z") == FAILED
+    said = capsys.readouterr()
+    assert "lies in the future" in said.err and said.out == ""

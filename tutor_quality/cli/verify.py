@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tutor_quality.cli import FAILED
+from tutor_quality.clock import Clock, SystemClock
 from tutor_quality.domain.risk import RiskRule
 from tutor_quality.errors import InvalidInput
 from tutor_quality.ingest.cells import Unparsable, time_parser
@@ -40,6 +41,7 @@ def verify(
 ) -> None:
     """Exit code 0 if all is equal and nothing is behind, else 1."""
     settings = Settings()
+    instant = None if as_of is None else _past(as_of, SystemClock())
     known = connections(settings)
     question = Question(
         bootstrap=known.kafka_bootstrap,
@@ -50,10 +52,10 @@ def verify(
         wait=wait,
     )
     rule = RiskRule.of_fractions(settings.risk_threshold, settings.risk_warning)
-    if as_of is None:
+    if instant is None:
         answer = asyncio.run(verify_now(question))
     else:
-        answer = asyncio.run(verify_as_of(question, _instant(as_of), rule))
+        answer = asyncio.run(verify_as_of(question, instant, rule))
     print(json.dumps(_as_json(answer), indent=2) if as_json else _as_text(answer))
     if not answer.holds:
         raise typer.Exit(FAILED)
@@ -65,11 +67,17 @@ def _tutor(text: str | None) -> str | None:
     return text.lower() if text else None
 
 
-def _instant(text: str) -> int:
+def _past(text: str, clock: Clock) -> int:
+    """Raises InvalidInput for an instant that is still to come: nothing can be said of it."""
     try:
-        return time_parser(UTC, ())(text)
+        instant = time_parser(UTC, ())(text)
     except Unparsable as error:
         raise InvalidInput(f"--as-of {text}: {error}") from None
+    if instant > (now_ms := clock.now_ms()):
+        raise InvalidInput(
+            f"--as-of {text} lies in the future (it is {iso(now_ms)}): name an instant of the past"
+        )
+    return instant
 
 
 def _as_json(answer: Answer) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Bring a database to the newest schema, or back to an older one."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import asyncpg
 from alembic import command
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tutor_quality.errors import TransientFailure
+from tutor_quality.storage import roles
 from tutor_quality.storage.engine import in_schema
 
 LOCK = 7_462_001
@@ -20,13 +21,19 @@ LOCK_TIMEOUT = "5s"
 
 def upgrade(database_url: str, schema: str | None = None) -> None:
     """Bring the database to the newest schema, in one transaction; does nothing when it is there.
+    Makes the API's roles where that is allowed, see `storage.roles`.
 
     `database_url` is postgresql://… . `schema` is the namespace that the tables are made in; None =
     that of the connection. Raises TransientFailure when Postgres cannot be reached.
     Starts an event loop of its own: call it in a thread where one is running.
     """
     asyncio.run(
-        _in_one_transaction(database_url, lambda config: command.upgrade(config, "head"), schema)
+        _in_one_transaction(
+            database_url,
+            lambda config: command.upgrade(config, "head"),
+            schema,
+            afterwards=roles.statements(),
+        )
     )
 
 
@@ -51,7 +58,10 @@ def comparable(_object: object, name: str | None, *_: object) -> bool:
 
 
 async def _in_one_transaction(
-    database_url: str, run: Callable[[Config], None], schema: str | None = None
+    database_url: str,
+    run: Callable[[Config], None],
+    schema: str | None = None,
+    afterwards: Iterable[str] = (),
 ) -> None:
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(database_url, server_settings=in_schema(schema))
@@ -62,6 +72,8 @@ async def _in_one_transaction(
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
             await connection.run_sync(lambda sync: run(alembic_config(sync)))
+            for statement in afterwards:
+                await connection.exec_driver_sql(statement)
     except OSError as error:
         raise TransientFailure(f"cannot reach Postgres: {error!r}. Is it running?") from error
     finally:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from tutor_quality.storage.tables import ATTENDANCE, WINDOWS
+
 Row = Any
 """An asyncpg record: mapping by column, sequence by place."""
 Connection = Any
@@ -261,10 +263,27 @@ def _after(
     return f"({condition} OR {key} IS NULL)", [place.value, place.id]
 
 
+COUNTS = (
+    "open_slots",
+    *(
+        f"{name}_{days}d"
+        for days in WINDOWS
+        for name in ("total_sessions", "tutor_reschedules", *ATTENDANCE)
+    ),
+)
+SCORE_COLUMNS = (
+    " s.version, s.as_of, s.next_change_at, s.risk_level, s.risk_threshold, s.evidence,"
+    " coalesce(s.is_high_risk, false) AS is_high_risk, coalesce(s.reasons, '{}') AS reasons,"
+    " s.reschedule_rate_7d, s.reschedule_rate_30d, s.reschedule_rate_90d,"
+    + ",".join(f" coalesce(s.{name}, 0) AS {name}" for name in COUNTS)
+)
+
+
 async def tutor(connection: Connection, tutor_id: UUID) -> Row | None:
-    """Profile, score and `as_of`; the columns of the score are null before the first one."""
+    """Profile, score and `as_of`; before the first score counts are 0 and `version` is null."""
     return await connection.fetchrow(
-        "SELECT t.id::text, t.name, t.email, t.external_id, t.is_active, t.created_at, s.*,"
+        f"SELECT t.id::text, t.name, t.email, t.external_id, t.is_active, t.created_at,"
+        f"{SCORE_COLUMNS},"
         " coalesce(greatest(s.as_of, p.applied_until),"
         " (SELECT min(applied_until) FROM pipeline_progress)) AS complete_until"
         " FROM tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
@@ -527,9 +546,11 @@ async def sink_positions(connection: Connection) -> list[Row]:
 
 
 async def dead_letter_counts(connection: Connection) -> list[Row]:
+    """Of letters that wait for an operator: neither retried nor dropped."""
     return await connection.fetch(  # type: ignore[no-any-return]
-        "SELECT topic, reason, count(*)::int AS count"
-        " FROM dead_letters GROUP BY topic, reason ORDER BY topic, reason"
+        "SELECT topic, reason, count(*)::int AS count FROM dead_letters"
+        " WHERE retried_at IS NULL AND dropped_at IS NULL"
+        " GROUP BY topic, reason ORDER BY topic, reason"
     )
 
 

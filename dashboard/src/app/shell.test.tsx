@@ -19,6 +19,14 @@ test('without a session the page says how to log in, and opens no stream', async
   expect(FakeEventSource.opened).toHaveLength(0);
 });
 
+test('a login link that no longer works says so, unless somebody is signed in', async () => {
+  window.history.replaceState(null, '', '/?link=spent');
+  signOut();
+  openDashboard('/');
+  expect(await screen.findByText('This login link no longer works')).toBeInTheDocument();
+  window.history.replaceState(null, '', '/');
+});
+
 test('a session that ends while the dashboard is open leads to the sign-in page', async () => {
   const { client } = openDashboard('/');
   await screen.findByText('Tutors at high risk');

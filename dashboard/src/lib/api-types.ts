@@ -28,7 +28,7 @@ export type Pipeline = Schemas['Pipeline'];
 export type PartitionHealth = Schemas['PartitionState'];
 export type Problem = Schemas['ProblemBody'];
 
-export type RiskLevel = TutorScores['risk_level'];
+export type RiskLevel = NonNullable<TutorScores['risk_level']>;
 export type Evidence = NonNullable<TutorScores['evidence']>;
 export type Window = '7d' | '30d' | '90d';
 export const WINDOWS: readonly Window[] = ['7d', '30d', '90d'];

@@ -17,8 +17,14 @@ export interface paths {
          * Send one session event
          * @description Takes the seeds' session payload (with `status`) or our own event (with `event_type`).
          *
-         *     The answer echoes what was sent. The same session and status again is the same event and is
-         *     counted once; another outcome of the same slot is a correction.
+         *     The answer echoes what was sent, times in UTC to the millisecond.
+         *
+         *     The same session and status again is the same event: it has the same `event_id` and is counted
+         *     once, whatever else is said anew (`completed_time`, `cancelled_at`, reason, length). Another
+         *     status for the same slot, or another initiator or new time of a move, is another outcome: a
+         *     correction. Of several outcomes of a slot the one that happened last counts, by `completed_time`
+         *     or the end of the slot, or `cancelled_at`. Our own event is known by its `event_id`, else by all
+         *     its facts.
          *
          *     Scope: `ingest`.
          */
@@ -577,7 +583,10 @@ export interface components {
             /** Results */
             results: components["schemas"]["ItemResult"][];
         };
-        /** DeadLetters */
+        /**
+         * DeadLetters
+         * @description Refused records that wait for an operator: neither retried nor dropped (`tq dlq`).
+         */
         DeadLetters: {
             /** Total */
             total: number;
@@ -1103,7 +1112,10 @@ export interface components {
              */
             as_of: string | null;
         };
-        /** Scores */
+        /**
+         * Scores
+         * @description Before the first score: no session in any window, and null where there is nothing to say.
+         */
         Scores: {
             /**
              * Reschedule Rate 7D
@@ -1136,9 +1148,9 @@ export interface components {
             is_high_risk: boolean;
             /**
              * Risk Level
-             * @enum {string}
+             * @description null before the first score
              */
-            risk_level: "low" | "warning" | "high";
+            risk_level: ("low" | "warning" | "high") | null;
             /**
              * Risk Threshold
              * @description percent
@@ -1156,9 +1168,9 @@ export interface components {
             evidence: ("insufficient" | "raw" | "confirmed") | null;
             /**
              * Last Calculated At
-             * Format: date-time
+             * @description null before the first score
              */
-            last_calculated_at: string;
+            last_calculated_at: string | null;
             /**
              * Next Change At
              * @description when a count changes next if nothing arrives; null = never
@@ -1348,9 +1360,8 @@ export interface components {
              * @description all events and expiries up to here are counted; null = nothing yet
              */
             as_of: string | null;
-            /** @description null before the first score */
-            scores: components["schemas"]["Scores"] | null;
-            statistics: components["schemas"]["TutorStatistics"] | null;
+            scores: components["schemas"]["Scores"];
+            statistics: components["schemas"]["TutorStatistics"];
         };
         /** TutorHistory */
         TutorHistory: {
@@ -2916,7 +2927,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Logged in: on to the dashboard. */
+            /** @description Logged in: on to the dashboard. A browser with a link that was used or is too old goes there too, and is told how to get a new one. */
             303: {
                 headers: {
                     [name: string]: unknown;

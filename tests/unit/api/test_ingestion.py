@@ -172,6 +172,61 @@ def test_what_is_not_a_fact_does_not_make_another_event() -> None:
 
 
 @pytest.mark.parametrize(
+    "again",
+    [
+        an_outcome(completed_time="2026-03-02T16:10:00Z"),
+        an_outcome(duration_minutes=45),
+        an_outcome(student_id="student-18"),
+    ],
+)
+def test_the_same_session_and_status_is_the_same_event(again: dict[str, Any]) -> None:
+    assert event_of(again).event_id == event_of(an_outcome()).event_id
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        a_move(reason="at the dentist's"),
+        a_move(reason_code=None),
+        a_move(cancelled_at="2026-03-01T15:00:05Z"),
+    ],
+)
+def test_the_same_move_told_anew_is_the_same_event(again: dict[str, Any]) -> None:
+    assert event_of(again).event_id == event_of(a_move()).event_id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_move(initiator="student"),
+        a_move(new_time=None),
+        a_move(new_time="2026-03-05T15:00:00Z"),
+        a_move(original_time="2026-03-04T15:00:00Z", new_time="2026-03-06T15:00:00Z"),
+    ],
+)
+def test_another_move_is_another_event(other: dict[str, Any]) -> None:
+    assert event_of(other).event_id != event_of(a_move()).event_id
+
+
+def test_our_own_event_without_an_id_is_known_by_all_its_facts() -> None:
+    first, other = an_event(duration_minutes=60), an_event(duration_minutes=45)
+    assert event_of(first).event_id == event_of(first).event_id != event_of(other).event_id
+
+
+def test_times_are_told_as_they_are_stored_to_the_millisecond() -> None:
+    body = SESSION_BODY.validate_python(
+        a_move(
+            original_time="2026-03-02T15:00:00.123999Z", cancelled_at="2026-03-01T16:00:00.5+01:00"
+        )
+    )
+    echo = body.model_dump(mode="json")
+    assert echo["reschedule_info"]["original_time"] == "2026-03-02T15:00:00.123Z"
+    assert echo["reschedule_info"]["cancelled_at"] == "2026-03-01T15:00:00.500Z"
+    assert echo["scheduled_time"] == "2026-03-02T15:00:00Z"
+    assert drafted(echo).event == draft(body, idempotency_id=None).event
+
+
+@pytest.mark.parametrize(
     "other",
     [
         an_outcome(status="no_show"),

@@ -24,13 +24,24 @@ test('a flag is explained in words', async () => {
   expect(await screen.findByText(/^Above 15% over 7, 30 and 90 days\. Enough/)).toBeInTheDocument();
 });
 
-test('a tutor who was never scored has no cards and no flag', async () => {
-  const detail = { ...aTutorDetail(0, NOW), scores: null, statistics: null };
-  server.use(http.get('/api/tutors/:id', () => HttpResponse.json(detail)));
+test('a tutor who was never scored has no flag and no rate', async () => {
+  const detail = aTutorDetail(0, NOW);
+  const scores = {
+    ...detail.scores,
+    risk_level: null,
+    is_high_risk: false,
+    reschedule_rate_30d: null,
+    total_sessions_30d: 0,
+    tutor_reschedules_30d: 0,
+    total_sessions_90d: 0,
+    next_change_at: null,
+  };
+  server.use(http.get('/api/tutors/:id', () => HttpResponse.json({ ...detail, scores })));
   openDashboard(`/tutors/${tutorId(0)}`);
-  await screen.findByRole('heading', { name: /Ada Adeyemi/ });
-  expect(screen.queryByText('Last 30 days')).not.toBeInTheDocument();
-  expect(screen.getByText('No sessions')).toBeInTheDocument();
+  expect(await screen.findByText('No session of this tutor has been seen yet.')).toBeVisible();
+  const card = screen.getByText('Last 30 days').closest('li') as HTMLElement;
+  expect(card).not.toHaveTextContent('0.00%');
+  expect(screen.getByText('No sessions', { selector: 'span' })).toBeInTheDocument();
 });
 
 test('a window with few sessions says so', async () => {

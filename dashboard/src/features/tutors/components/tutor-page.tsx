@@ -17,8 +17,6 @@ import type { TutorDetail } from '@/lib/api-types';
 import { isNotFound } from '@/lib/query-client';
 import classes from './tutor.module.css';
 
-const DEFAULT_THRESHOLD = 15;
-
 export function TutorPage() {
   const { tutorId } = useParams({ from: '/tutors/$tutorId' });
   const { data: tutor, error, refetch } = useQuery(tutorQuery(tutorId));
@@ -40,15 +38,15 @@ function Tutor({ tutor }: { tutor: TutorDetail }) {
   const title = (
     <span className={classes.title}>
       {tutor.name}
-      <RiskBadge level={scores ? shownLevel(scores) : 'none'} />
+      <RiskBadge level={shownLevel(scores)} />
     </span>
   );
   return (
     <Page title={title} documentTitle={tutor.name} subtitle={<About tutor={tutor} />}>
-      {scores && <Verdict scores={scores} />}
-      {scores && <WindowCards scores={scores} />}
-      <HistoryPanels tutorId={tutor.id} threshold={scores?.risk_threshold ?? DEFAULT_THRESHOLD} />
-      {tutor.statistics && <Statistics statistics={tutor.statistics} />}
+      <Verdict scores={scores} />
+      <WindowCards scores={scores} />
+      <HistoryPanels tutorId={tutor.id} threshold={scores.risk_threshold} />
+      <Statistics statistics={tutor.statistics} />
       <div className={classes.logs}>
         <EventLog tutorId={tutor.id} />
         <RiskTimeline tutorId={tutor.id} />

@@ -20,6 +20,7 @@ export function Verdict({ scores }: { scores: TutorScores }) {
 
 function verdict(scores: TutorScores): string {
   const { risk_level, risk_threshold, reasons, evidence, total_sessions_90d } = scores;
+  if (risk_level === null) return 'No session of this tutor has been seen yet.';
   if (total_sessions_90d === 0) return 'No session had an outcome in the last 90 days.';
   if (risk_level === 'low') return `All three rates are well below ${risk_threshold}%.`;
   if (risk_level === 'warning') return `No rate is above ${risk_threshold}%, but one is near it.`;
