@@ -1,8 +1,7 @@
-"""The figures of one machine: replay, latency and recovery.
+"""The figures of one machine: replay and latency.
 
     python -m bench.figures replay FILE... --map MAPPING...
     python -m bench.figures latency --rate 100 --seconds 30
-    python -m bench.figures recovery --sessions 100000
 
 Prints one JSON object. Wall times depend on what else the machine does; CPU times hardly do.
 """
@@ -13,7 +12,6 @@ import json
 import statistics
 from collections.abc import Callable
 from functools import partial
-from random import Random
 from time import monotonic, time_ns
 from typing import Any
 
@@ -124,38 +122,6 @@ async def _feed(bench: stack.Stack, rate: int, seconds: int, sent: dict[str, flo
     producer.flush()
 
 
-def recovery(sessions: int) -> Figures:
-    """Seconds from SIGKILL of the only score worker until a new one has caught up again."""
-    random = Random(1)
-    now = time_ns() // 1_000_000
-    with stack.running() as bench:
-        begin = now - 80 * DAY
-        step = 80 * DAY // sessions
-        _send(
-            bench,
-            [
-                _event(number, begin + number * step, tutor=random.randrange(3000))
-                for number in range(sessions)
-            ],
-        )
-        process = bench.start("score")
-        bench.until_caught_up("score", process)
-        process.kill()
-        process.wait()
-        _send(bench, [_event(sessions, now)])
-        began = monotonic()
-        process = bench.start("score")
-        bench.until_caught_up("score", process)
-        taken = monotonic() - began
-        stack.stop(process)
-        restored = [line for line in bench.log("score").splitlines() if "restored" in line]
-    return {
-        "sessions": sessions,
-        "seconds": round(taken, 1),
-        "said": restored[-1].split("] ")[-1],
-    }
-
-
 def _event(number: int, at: int, tutor: int | None = None) -> SessionEvent:
     whose = number if tutor is None else tutor
     return SessionEvent(
@@ -210,9 +176,6 @@ def main() -> None:
     command.add_argument("--rate", type=int, default=100)
     command.add_argument("--seconds", type=int, default=30)
     command.set_defaults(run=lambda a: latency(a.rate, a.seconds))
-    command = commands.add_parser("recovery")
-    command.add_argument("--sessions", type=int, default=100_000)
-    command.set_defaults(run=lambda a: recovery(a.sessions))
     arguments = parser.parse_args()
     print(json.dumps(arguments.run(arguments), indent=2))
 

@@ -29,7 +29,7 @@ CHANNEL = "tq_changes"
 """LISTEN here for {"topic", "partition", "offset"} of every batch that landed."""
 
 FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 15.0
+LONGEST_PAUSE_S = 3.0
 
 FAILURES = (
     OSError,

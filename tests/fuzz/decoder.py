@@ -129,36 +129,37 @@ class Tried:
 
     def check(self, batch: Sequence[Input]) -> None:
         """Raises AssertionError when decoders disagree."""
-        self.accepted += check_batch(batch, self)
+        together = self.outcomes(batch, len(batch))
+        singly = self.outcomes(batch, WORTHWHILE - 1)
+        for place, (key, value) in enumerate(batch):
+            assert together[place] == singly[place], (key, value)
+        accepted = [place for place, outcome in together.items() if isinstance(outcome, tuple)]
+        for place in accepted:
+            check_like_fastavro(*batch[place])
+        self.accepted += len(accepted)
         self.inputs += len(batch)
 
+    def outcomes(self, batch: Sequence[Input], size: int) -> dict[int, object]:
+        """By place in the batch: all that was decoded, as a tuple, or the text of the refusal."""
+        found: dict[int, object] = {}
+        for first in range(0, len(batch), size):
+            part = batch[first : first + size]
+            places = list(range(first, first + len(part)))
+            began = thread_time()
+            decoded = decode_lifecycle(
+                [key for key, _ in part], [value for _, value in part], places, [NOON] * len(part)
+            )
+            self.slowest_ms = max(self.slowest_ms, (thread_time() - began) * 1000)
+            found |= {r.offset: f"{r.error.reason}: {r.error}" for r in decoded.refused}
+            found |= zip(decoded.columns.offset.tolist(), rows_of(decoded), strict=True)
+        return found
 
-def check_batch(batch: Sequence[Input], tried: Tried) -> int:
+
+def check_batch(batch: Sequence[Input]) -> int:
     """Returns how many were accepted; raises AssertionError when decoders disagree."""
-    together = outcomes(batch, len(batch), tried)
-    singly = outcomes(batch, WORTHWHILE - 1, tried)
-    for place, (key, value) in enumerate(batch):
-        assert together[place] == singly[place], (key, value)
-    accepted = [place for place, outcome in together.items() if isinstance(outcome, tuple)]
-    for place in accepted:
-        check_like_fastavro(*batch[place])
-    return len(accepted)
-
-
-def outcomes(batch: Sequence[Input], size: int, tried: Tried) -> dict[int, object]:
-    """By place in the batch: all that was decoded, as a tuple, or the text of the refusal."""
-    found: dict[int, object] = {}
-    for first in range(0, len(batch), size):
-        part = batch[first : first + size]
-        places = list(range(first, first + len(part)))
-        began = thread_time()
-        decoded = decode_lifecycle(
-            [key for key, _ in part], [value for _, value in part], places, [NOON] * len(part)
-        )
-        tried.slowest_ms = max(tried.slowest_ms, (thread_time() - began) * 1000)
-        found |= {r.offset: f"{r.error.reason}: {r.error}" for r in decoded.refused}
-        found |= zip(decoded.columns.offset.tolist(), rows_of(decoded), strict=True)
-    return found
+    tried = Tried()
+    tried.check(batch)
+    return tried.accepted
 
 
 def rows_of(batch: LifecycleBatch) -> list[tuple[object, ...]]:

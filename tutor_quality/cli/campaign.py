@@ -21,6 +21,7 @@ def campaign() -> None:
 
 app.command()(faults.nemesis)
 app.command()(faults.postgres)
+app.command()(faults.recovery)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""tq campaign nemesis, tq campaign postgres: faults for real servers and processes."""
+"""tq campaign nemesis, postgres, recovery: faults for real servers and processes."""
 
 import json
 import logging
@@ -22,17 +22,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 def nemesis(
     schedules: Schedules = 12,
     seed: Seed = 0,
-    recovery: Annotated[
-        int, typer.Option(min=0, help="also measure recovery with so many sessions of state")
-    ] = 0,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Kafka, Postgres and workers as processes; exit code 1 on any divergence."""
-    answer = run_schedules(range(seed, seed + schedules), Settings(), _say).as_dict()
-    if recovery:
-        answer["recovery"] = {**_object(answer["recovery"]), **measure(recovery, Settings(), _say)}
-    _tell({"seed": seed, **answer}, out, as_json=as_json)
+    result = run_schedules(range(seed, seed + schedules), Settings(), _say)
+    _tell({"seed": seed, **result.as_dict()}, out, as_json=as_json)
 
 
 def postgres(
@@ -46,18 +41,26 @@ def postgres(
     _tell({"seed": seed, **result.as_dict()}, out, as_json=as_json)
 
 
+def recovery(
+    sessions: Annotated[int, typer.Option(min=1, help="sessions of state")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="how often each thing is measured")] = 3,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seconds until the output is current again; exit code 1 if then any number is wrong."""
+    answer = measure(sessions, rounds, Settings(), _say)
+    _write(answer, out)
+    print(json.dumps(answer, indent=None if as_json else 2))
+    if answer["differences"]:
+        raise typer.Exit(FAILED)
+
+
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _object(value: object) -> dict[str, object]:
-    assert isinstance(value, dict)
-    return value
-
-
 def _tell(answer: dict[str, object], out: Path | None, *, as_json: bool) -> None:
-    if out is not None:
-        out.write_text(json.dumps(answer, indent=2) + "\n")
+    _write(answer, out)
     if as_json:
         print(json.dumps(answer))
     else:
@@ -65,3 +68,8 @@ def _tell(answer: dict[str, object], out: Path | None, *, as_json: bool) -> None
         print(f"{answer['divergences']} divergences")
     if answer["divergences"]:
         raise typer.Exit(FAILED)
+
+
+def _write(answer: dict[str, object], out: Path | None) -> None:
+    if out is not None:
+        out.write_text(json.dumps(answer, indent=2) + "\n")

@@ -21,11 +21,13 @@ from schemas.topics import LIFECYCLE, SCORE
 from tutor_quality.campaign.nemesis.cluster import PARTITIONS, Cluster, Service
 from tutor_quality.campaign.nemesis.load import DAY, HOUR
 from tutor_quality.campaign.nemesis.nemesis import DATABASE_GONE
+from tutor_quality.campaign.nemesis.observed import GENERATION
 from tutor_quality.campaign.nemesis.settle import settle
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 from tutor_quality.errors import TransientFailure
 from tutor_quality.ingest.producer import BULK, DURABLE
 from tutor_quality.settings import Settings
+from tutor_quality.verify.run import Question, verify_now
 
 Say = Callable[[str], None]
 START = 1_400_000_000_000
@@ -36,23 +38,37 @@ CURRENT_SECONDS = 1.0
 """Output is current when nothing that was sent so long ago is missing in it."""
 CALM_SECONDS = 3.0
 PATIENCE_SECONDS = 300.0
-ROUNDS = 3
 LOOK_SECONDS = 0.02
 Figures = dict[str, list[float]]
 
 
-def measure(sessions: int, settings: Settings, say: Say) -> dict[str, object]:
-    """Seconds of each round. Raises TransientFailure when something does not come back."""
+def measure(sessions: int, rounds: int, settings: Settings, say: Say) -> dict[str, object]:
+    """Seconds of each round, and how many numbers are wrong after the last one.
+
+    Raises TransientFailure when something does not come back.
+    """
     folder = Path(tempfile.mkdtemp(prefix="tq-recovery-"))
     try:
         cluster = Cluster(folder, settings)
         with cluster.running({"score": 1, "sink": 1}):
             end = _load_state(cluster, sessions, say)
             with _Probes(cluster, _tutors(sessions), end) as probes:
-                figures = Measurement(cluster, probes, say).all()
-        return {"sessions_of_state": sessions, "events_per_second": EVENTS_A_SECOND, **figures}
+                figures = Measurement(cluster, probes, say).all(rounds)
+            answer = asyncio.run(verify_now(_question(cluster)))
+        return {
+            "sessions_of_state": sessions,
+            "tutors": answer.tutors,
+            "events_per_second": EVENTS_A_SECOND,
+            **figures,
+            "compared": answer.proof.compared,
+            "differences": len(answer.proof.differences),
+        }
     finally:
         shutil.rmtree(folder)
+
+
+def _question(cluster: Cluster) -> Question:
+    return Question(cluster.addresses.bootstrap, cluster.addresses.database_url, GENERATION)
 
 
 def _tutors(sessions: int) -> list[str]:
@@ -206,10 +222,10 @@ class Measurement:
         self._probes = probes
         self._say = say
 
-    def all(self) -> Figures:
+    def all(self, rounds: int) -> Figures:
         self._until(lambda: self._is_current(monotonic() - CURRENT_SECONDS))
         figures: Figures = defaultdict(list)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             self._note(
                 figures, "only_worker_killed_s", self._kill(self._cluster.workers["score-0"])
             )
