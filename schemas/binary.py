@@ -23,7 +23,7 @@ class AvroReader:
 
     __slots__ = ("data", "position")
 
-    def __init__(self, data: bytes, position: builtins.int) -> None:
+    def __init__(self, data: builtins.bytes, position: builtins.int) -> None:
         self.data = data
         self.position = position
 
@@ -93,6 +93,9 @@ class AvroReader:
         except UnicodeDecodeError:
             raise UndecodableRecord("a string is not UTF-8") from None
 
+    def bytes(self) -> builtins.bytes:
+        return self._take(self.long())
+
     def remaining(self) -> builtins.int:
         return len(self.data) - self.position
 
@@ -100,7 +103,7 @@ class AvroReader:
         if self.remaining():
             raise UndecodableRecord(f"{self.remaining()} bytes after the end of the record")
 
-    def _take(self, length: builtins.int) -> bytes:
+    def _take(self, length: builtins.int) -> builtins.bytes:
         start = self.position
         if not 0 <= length <= len(self.data) - start:
             raise UndecodableRecord(f"a string of {length} bytes does not fit into the value")

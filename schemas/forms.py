@@ -81,6 +81,18 @@ class Text:
         return text
 
 
+class Bytes:
+    """Of topics that only we write: there is no JSON form."""
+
+    def read(self, reader: AvroReader) -> bytes:
+        return reader.bytes()
+
+    def take(self, name: str, value: object) -> bytes:
+        if not isinstance(value, bytes):
+            raise UndecodableRecord(f"{name} has no JSON form")
+        return value
+
+
 class Uuid:
     """A string of 36 characters, given in any case and held in lower case."""
 
@@ -180,6 +192,7 @@ PLAIN: dict[tuple[str, str | None], Form] = {
     ("long", None): Long(),
     ("double", None): Double(),
     ("string", None): Text(),
+    ("bytes", None): Bytes(),
     ("string", "uuid"): Uuid(),
     ("long", "timestamp-millis"): Timestamp(),
 }

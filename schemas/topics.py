@@ -50,8 +50,8 @@ LIFECYCLE = Topic(
     "tutoring.sessions.lifecycle.v1",
     key="tutor_id",
     schema="session_event",
-    about="session events, and ticks of the score stage (schema tutor_tick)",
-    writers=("api", "producers", "score"),
+    about="session events, and ticks of the stages (schema tutor_tick)",
+    writers=("api", "producers", "score", "predict"),
     readers=("score", "sink", "predict"),
     retention_days=100,
 )
@@ -121,6 +121,54 @@ SCORE_CHANGELOG = Topic(
     extra=LARGE_ROWS,
 )
 
+COMMANDS = Topic(
+    "tutoring.commands.v1",
+    key="tutor_id",
+    schema="command",
+    about="what somebody wants done: a prediction anew, another model",
+    writers=("api", "operators"),
+    readers=("predict",),
+    retention_days=30,
+)
+FEATURES = Topic(
+    "tutoring.sessions.features.v1",
+    key="session_id",
+    schema="session_features",
+    about="feature vectors as served; in the partition of the tutor",
+    writers=("predict",),
+    readers=("sink",),
+    retention_days=400,
+)
+PREDICTED = Topic(
+    "tutoring.sessions.reschedule-predicted.v1",
+    key="session_id",
+    schema="reschedule_predicted",
+    about="probability, level and reasons of upcoming slots; in the partition of the tutor."
+    " Kept whole, not compacted: outcomes are joined with every prediction that was made",
+    writers=("predict",),
+    readers=("sink", "match"),
+    retention_days=400,
+)
+MODEL_STATUS = Topic(
+    "tutoring.models.status.v1",
+    key="partition",
+    schema="model_status",
+    about="which model predicts, or why none does; partition i speaks of input partition i",
+    writers=("predict",),
+    readers=("sink",),
+    cleanup="compact",
+)
+PREDICT_CHANGELOG = Topic(
+    "tutoring.predict.rows.v1",
+    key="tutor_id",
+    schema=None,
+    about="state of the predict stage: one packed row per tutor",
+    writers=("predict",),
+    readers=("predict",),
+    cleanup="compact",
+    extra=LARGE_ROWS,
+)
+
 SOURCES = (LIFECYCLE, TUTOR_PROFILE, STUDENT_PROFILE)
 """Topics that others write to, so that refused records are possible."""
 
@@ -145,5 +193,10 @@ CATALOGUE: tuple[Topic, ...] = (
     HIGH_RISK,
     PROGRESS,
     SCORE_CHANGELOG,
+    COMMANDS,
+    FEATURES,
+    PREDICTED,
+    MODEL_STATUS,
+    PREDICT_CHANGELOG,
     *(dead_letters(source) for source in SOURCES),
 )

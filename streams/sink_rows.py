@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import orjson
+
 from schemas import codec
 from schemas.binary import AvroReader
 from schemas.registry import HEADER_BYTES, header, latest
 from schemas.topics import (
+    FEATURES,
     HIGH_RISK,
+    MODEL_STATUS,
+    PREDICTED,
     PROGRESS,
     RISK_CHANGED,
     SCORE,
@@ -22,13 +27,17 @@ from schemas.topics import (
 from streams.dead_letters import PREFIX, REASON, attempt_of
 from streams.outlet import Incoming
 from tutor_quality.errors import UndecodableRecord
+from tutor_quality.storage import upserts
 from tutor_quality.storage.copy_binary import instant
 from tutor_quality.storage.tables import WINDOWS
 from tutor_quality.storage.upserts import (
     ALERTS,
     DEAD_LETTERS,
     PENDING_PROGRESS,
+    PREDICTIONS,
     RISK_CHANGES,
+    SERVED_PREDICTIONS,
+    SESSION_FEATURES,
     STUDENTS,
     TUTOR_SCORES,
     TUTORS,
@@ -52,6 +61,10 @@ class Landing:
     row: Callable[[Incoming, int], Row]
     newest: Callable[[Sequence[Incoming]], Sequence[Incoming]] = list
     """Drops records of which a newer one is among them, where that is cheaper than decoding."""
+    latest: Target | None = None
+    """A second table, that shows the latest of what `target` keeps all of."""
+    shown: Callable[[Row], bool] = lambda row: True
+    """Which rows go to `latest`."""
 
 
 def _tutor_profile(record: Incoming, partition: int) -> Row:
@@ -131,6 +144,27 @@ def _progress(record: Incoming, partition: int) -> Row:
     return {**value, "record_offset": record.offset}
 
 
+def _features(record: Incoming, partition: int) -> Row:
+    return _with_instants(_decoded(FEATURES, record), "scheduled_start", "as_of")
+
+
+def _prediction(record: Incoming, partition: int) -> Row:
+    """With the columns of both tables."""
+    value = _with_instants(_decoded(PREDICTED, record), "scheduled_start", "as_of")
+    return {
+        **value,
+        "reschedule_probability": value["probability"],
+        "reasons": orjson.dumps(value["reasons"]).decode(),
+        "predicted_at": value["as_of"],
+        "version": record.offset,
+    }
+
+
+def _model_status(record: Incoming, partition: int) -> Row:
+    value = _with_instants(_decoded(MODEL_STATUS, record), "said_at")
+    return {**value, "version": record.offset}
+
+
 def _decoded(topic: Topic, record: Incoming) -> dict[str, Any]:
     assert topic.schema is not None
     return codec.decode(topic.schema, record.value or b"")
@@ -179,6 +213,14 @@ LANDINGS: dict[str, Landing] = {
     RISK_CHANGED.name: Landing(RISK_CHANGES, _risk_change),
     HIGH_RISK.name: Landing(ALERTS, _alert),
     PROGRESS.name: Landing(PENDING_PROGRESS, _progress),
+    FEATURES.name: Landing(SESSION_FEATURES, _features),
+    PREDICTED.name: Landing(
+        SERVED_PREDICTIONS,
+        _prediction,
+        latest=PREDICTIONS,
+        shown=lambda row: not row["shadow"],
+    ),
+    MODEL_STATUS.name: Landing(upserts.MODEL_STATUS, _model_status),
     **{
         letters.name: Landing(DEAD_LETTERS, _dead_letter(letters))
         for letters in map(dead_letters, SOURCES)

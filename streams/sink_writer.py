@@ -160,9 +160,9 @@ class SinkWriter:
 
 @dataclass(frozen=True, slots=True)
 class LandingRows:
-    """Rows of one table with the offsets they came from."""
+    """Rows of a landing with the offsets they came from."""
 
-    target: upserts.Target
+    landing: Landing
     offsets: Sequence[int]
     rows: Sequence[upserts.Row]
 
@@ -176,15 +176,24 @@ class LandingRows:
     def halves(self) -> Sequence["LandingRows"]:
         middle = len(self) // 2
         return [
-            LandingRows(self.target, self.offsets[half], self.rows[half])
+            LandingRows(self.landing, self.offsets[half], self.rows[half])
             for half in (slice(middle), slice(middle, None))
         ]
 
     async def ensure_stage(self, connection: asyncpg.Connection) -> None:
-        await upserts.ensure_stage(connection, self.target.stage, self.target.create_stage)
+        for target, _ in self._parts():
+            await upserts.ensure_stage(connection, target.stage, target.create_stage)
 
     async def write(self, connection: asyncpg.Connection) -> None:
-        await upserts.merge(connection, self.target, self.rows)
+        for target, rows in self._parts():
+            await upserts.merge(connection, target, rows)
+
+    def _parts(self) -> list[tuple[upserts.Target, Sequence[upserts.Row]]]:
+        landing = self.landing
+        parts = [(landing.target, self.rows)]
+        if landing.latest is not None:
+            parts.append((landing.latest, [row for row in self.rows if landing.shown(row)]))
+        return parts
 
 
 def _landing_rows(
@@ -197,7 +206,7 @@ def _landing_rows(
             offsets.append(record.offset)
         except (InvalidRecord, OverflowError) as error:
             refused.append(RefusedRow(record.offset, str(error)))
-    return LandingRows(landing.target, offsets, rows), refused
+    return LandingRows(landing, offsets, rows), refused
 
 
 async def _land(connection: asyncpg.Connection, rows: Rows) -> list[RefusedRow]:

@@ -1,4 +1,4 @@
-"""Stage sink: every topic but the changelog -> Postgres, one transaction per batch.
+"""Stage sink: every topic that is shown or kept -> Postgres, one transaction per batch.
 
 A repeat changes nothing: state is last-value by version, history is insert-once by id. A row that
 Postgres refuses becomes a dead letter of its topic; the rest of the batch lands.
@@ -24,7 +24,7 @@ from tutor_quality.errors import IllegalEvent
 log = logging.getLogger(__name__)
 
 SUNK: dict[str, Topic] = {
-    topic.name: topic for topic in topics.CATALOGUE if topic is not topics.SCORE_CHANGELOG
+    topic.name: topic for topic in topics.CATALOGUE if "sink" in topic.readers
 }
 IDLE_SECONDS = 5.0
 

@@ -11,7 +11,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec, TopicMetadata
 
-from schemas.topics import CATALOGUE, PROGRESS, SCORE_CHANGELOG
+from schemas.topics import CATALOGUE, PREDICT_CHANGELOG, PROGRESS, SCORE_CHANGELOG
 from tutor_quality.errors import TransientFailure
 
 TIMEOUT_SECONDS = 10.0
@@ -24,7 +24,7 @@ def inputs(stage: str) -> list[str]:
 
     Its own changelog is state, and progress is what the stages say of themselves: it never ends.
     """
-    own = (SCORE_CHANGELOG, PROGRESS)
+    own = (SCORE_CHANGELOG, PREDICT_CHANGELOG, PROGRESS)
     return [t.name for t in CATALOGUE if stage in t.readers and t not in own]
 
 

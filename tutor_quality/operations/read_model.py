@@ -19,7 +19,12 @@ BESIDE = "tq_rebuild"
 SHOWN = 1_000
 """Differences listed per table, at most."""
 
-_WRITTEN = {landing.target.table.name: landing.target for landing in LANDINGS.values()}
+_WRITTEN = {
+    target.table.name: target
+    for landing in LANDINGS.values()
+    for target in (landing.target, landing.latest)
+    if target is not None
+}
 FROM_THE_LOG: tuple[Table, ...] = tuple(
     table
     for table in tables.metadata.sorted_tables

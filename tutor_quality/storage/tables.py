@@ -279,11 +279,66 @@ session_reschedule_predictions = Table(
     Column("reasons", JSONB, nullable=False),
     Column("source", Text, nullable=False, comment="model, or the fallback that answered"),
     Column("model_version", Text, nullable=False),
-    Column("features", JSONB),
+    Column("features_id", Uuid, nullable=False, comment="event_id in session_features"),
     Column("predicted_at", Instant, nullable=False, comment="as_of of the features"),
-    Column("version", BigInteger, nullable=False, comment="greater wins"),
+    Column("version", BigInteger, nullable=False, comment="of one instant the greater wins"),
     Index(None, "tutor_id"),
     Index(None, "scheduled_start"),
+)
+
+session_features = Table(
+    "session_features",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("session_id", Uuid, nullable=False),
+    Column("scheduled_start", Instant, nullable=False),
+    Column("tutor_id", Uuid, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Column("reason", Text, nullable=False, comment="why it was asked for"),
+    Column("mark_hours", Double, comment="mark: hours before the start"),
+    Column("generation", Integer, nullable=False),
+    Column("log_offset", BigInteger, nullable=False, comment="the tutor's last known record"),
+    Column("fingerprint", Text, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float32, little-endian"),
+    Index(None, "session_id", "scheduled_start"),
+)
+
+served_predictions = Table(
+    "served_predictions",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("features_id", Uuid, nullable=False, comment="event_id in session_features"),
+    Column("session_id", Uuid, nullable=False),
+    Column("scheduled_start", Instant, nullable=False),
+    Column("tutor_id", Uuid, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Column("lead_hours", Double, nullable=False),
+    Column("reason", Text, nullable=False, comment="why it was asked for"),
+    Column("probability", Double, nullable=False),
+    Column("raw_score", Double, nullable=False, comment="logit before calibration"),
+    Column("risk_level", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("shadow", Boolean, nullable=False, comment="of a challenger, never shown"),
+    Index(None, "session_id", "scheduled_start"),
+    Index(None, "model_version", "as_of"),
+)
+
+model_status = Table(
+    "model_status",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, comment="of the session events"),
+    Column("champion", Text, comment="null = the fallback ladder answers"),
+    Column("challenger", Text),
+    Column("wanted", Text, nullable=False),
+    Column("degraded", Boolean, nullable=False),
+    Column("why", Text),
+    Column("fingerprint", Text, nullable=False),
+    Column("features", ARRAY(Text), nullable=False, comment="names, in the vector's order"),
+    Column("base_rate", Double, nullable=False),
+    Column("said_at", Instant, nullable=False),
+    Column("version", BigInteger, nullable=False, comment="greater wins"),
 )
 
 match_predictions = Table(

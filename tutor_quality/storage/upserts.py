@@ -125,6 +125,24 @@ ALERTS = Target(
     columns=_names(tables.alerts, without=("acknowledged_at", "acknowledged_by")),
     key=("event_id",),
 )
+PREDICTIONS = Target(
+    tables.session_reschedule_predictions,
+    columns=_names(tables.session_reschedule_predictions),
+    key=("session_id", "scheduled_start"),
+    version=("predicted_at", "version"),
+)
+SERVED_PREDICTIONS = Target(
+    tables.served_predictions, columns=_names(tables.served_predictions), key=("event_id",)
+)
+SESSION_FEATURES = Target(
+    tables.session_features, columns=_names(tables.session_features), key=("event_id",)
+)
+MODEL_STATUS = Target(
+    tables.model_status,
+    columns=_names(tables.model_status),
+    key=("model", "partition"),
+    version=("version",),
+)
 PENDING_PROGRESS = Target(
     tables.pending_progress,
     columns=_names(tables.pending_progress),
