@@ -17,6 +17,7 @@ from tutor_quality.campaign.nemesis.cluster import LOOK_SECONDS, Cluster
 from tutor_quality.campaign.nemesis.observed import GENERATION
 from tutor_quality.ingest.catch_up import Log
 from tutor_quality.ingest.producer import LogWriter
+from tutor_quality.local.groups import Groups
 from tutor_quality.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -46,6 +47,16 @@ async def test_a_stopping_worker_does_not_wait_for_batches_of_partitions_that_it
         stopping.send_signal(signal.SIGTERM)
         cluster.worker("sink", 1).start()
         assert await exit_code(stopping) == 0
+
+
+async def test_a_worker_that_stops_gives_its_partitions_up_at_once(cluster: Cluster) -> None:
+    """Else nobody would work on them until its session has timed out."""
+    groups, group = Groups(cluster.addresses.bootstrap), group_of("sink", GENERATION)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not groups.members(group):  # noqa: ASYNC110 - another process joins
+            await asyncio.sleep(LOOK_SECONDS)
+    assert cluster.workers["sink-0"].stop()
+    assert groups.members(group) == set()
 
 
 async def test_a_worker_without_a_broker_drains_and_stops(cluster: Cluster) -> None:
