@@ -17,6 +17,11 @@ from streams.transport import RecordBatch
 log = logging.getLogger(__name__)
 
 QUEUED_BATCHES = 8
+INTERVALS_BEHIND = 4
+"""While more is waiting, rows are held back for so many flush intervals: written less often, they
+leave a shorter changelog to read after a crash."""
+HELD_RECORDS = 40_000
+"""But not with more records in memory than that."""
 
 Assignment = set[tuple[str, int]]
 """(topic, partition) pairs."""
@@ -107,7 +112,9 @@ class PartitionTask:
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._kicked = False
-        self._flush_at: float | None = None
+        self._held_since: float | None = None
+        self._held = 0
+        """Records taken since the last flush."""
         self._stopped = stopped
         """Why the partition stands still; None while it goes on."""
         self._task = asyncio.create_task(self._run(), name=f"{tp.topic}-{tp.partition}")
@@ -149,11 +156,13 @@ class PartitionTask:
             batch = await self._next()
             if batch is not None:
                 await self._process(batch)
-                if self._flush_at is None:
-                    self._flush_at = monotonic() + self._flush_seconds
+                self._held += len(batch.records)
+                if self._held_since is None:
+                    self._held_since = monotonic()
                 if not self._must_flush():
                     continue
-            self._flush_at = None
+            self._held_since = None
+            self._held = 0
             self._kicked = False
             await self._worker.flush()
             if not self._queue:
@@ -190,8 +199,15 @@ class PartitionTask:
         self._halt.set_aside(batch.message)
 
     def _must_flush(self) -> bool:
-        is_due = self._flush_at is not None and monotonic() >= self._flush_at
-        return is_due or (self._kicked and not self._queue)
+        if not self._queue:
+            return self._kicked or self._left(self._flush_seconds) <= 0
+        is_late = self._left(self._flush_seconds * INTERVALS_BEHIND) <= 0
+        return is_late or self._held >= HELD_RECORDS
+
+    def _left(self, seconds: float) -> float:
+        """Of so many seconds since rows are held back."""
+        since = monotonic() if self._held_since is None else self._held_since
+        return max(0.0, since + seconds - monotonic())
 
     async def _next(self) -> Delivery | None:
         """The next batch, or None when it is time to flush."""
@@ -204,8 +220,8 @@ class PartitionTask:
         return batch
 
     async def _wait_for_news(self) -> None:
-        until = self._flush_at
-        wait = self._idle_seconds if until is None else max(0.0, until - monotonic())
+        idle = self._held_since is None
+        wait = self._idle_seconds if idle else self._left(self._flush_seconds)
         self._news.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):

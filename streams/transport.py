@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -186,6 +187,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread of aiokafka's consumer."""
 
     async def on_thread_stop(self) -> None:
+        # A static member keeps its partitions while it is away. Who is told to stop gives them up
+        # at once; aiokafka does so only for members without a slot.
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            self._consumer._coordinator._group_instance_id = None
         # While the broker is away a fetch waits before its next try. aiokafka cancels that and is
         # surprised by it (aio-libs/aiokafka#647); the thread would end without a word, and the
         # process, which waits for that word, never.
@@ -217,6 +222,7 @@ def check_faust() -> None:
             "on_partitions_revoked",
         ),
         driver.Producer: ("_settings_extra", "_new_producer"),
+        GroupCoordinator: ("_maybe_leave_group",),
     }
     missing = [
         f"{owner.__name__}.{name}"

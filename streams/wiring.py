@@ -16,7 +16,6 @@ from streams.partitions import Assignment, Stage
 from streams.protocol import PoisonLimit
 from streams.recovery import LogTables
 from streams.stages.score import ScoreConfig, ScoreStage, score_agent
-from streams.stages.sink import SinkStage, sink_agent
 from streams.transport import BatchConsumer, BatchTransport, check_faust
 from tutor_quality.clock import SystemClock
 from tutor_quality.domain.risk import RiskRule
@@ -103,6 +102,9 @@ def _score(settings: Settings) -> StageApp:
 
 
 def _sink(settings: Settings) -> StageApp:
+    # The other stages start without SQLAlchemy: a third of their way back after a crash.
+    from streams.stages.sink import SinkStage, sink_agent
+
     if settings.database_url is None:
         raise ConfigurationError("TQ_DATABASE_URL is missing: where is Postgres?")
     url = settings.database_url.get_secret_value()

@@ -4,12 +4,14 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
+from confluent_kafka import Consumer
 
+from schemas.topics import LIFECYCLE
 from streams.groups import group_of
 from streams.wiring import CRASHED
 from tests.support.builders import an_event
@@ -17,10 +19,12 @@ from tutor_quality.campaign.nemesis.cluster import LOOK_SECONDS, Cluster
 from tutor_quality.campaign.nemesis.observed import GENERATION
 from tutor_quality.ingest.catch_up import Log
 from tutor_quality.ingest.producer import LogWriter
+from tutor_quality.local.groups import Groups
 from tutor_quality.settings import Settings
 
 pytestmark = pytest.mark.integration
 
+GROUP = group_of("sink", GENERATION)
 WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 PATIENCE_SECONDS = 30.0
 """Without the mends it would not stop within any time."""
@@ -44,17 +48,23 @@ async def test_a_stopping_worker_does_not_wait_for_batches_of_partitions_that_it
     stopping = cluster.workers["sink-0"].process
     async with a_write_that_waits(cluster):
         stopping.send_signal(signal.SIGTERM)
-        cluster.worker("sink", 1).start()
-        assert await exit_code(stopping) == 0
+        with another_member(cluster) as member:
+            stopped = asyncio.create_task(exit_code(stopping))
+            while not stopped.done():
+                await asyncio.to_thread(member.poll, LOOK_SECONDS)
+        assert await stopped == 0
+
+
+async def test_a_worker_that_stops_gives_its_partitions_up_at_once(cluster: Cluster) -> None:
+    """Else nobody would work on them until its session has timed out."""
+    await a_commit(cluster)
+    assert cluster.workers["sink-0"].stop()
+    assert Groups(cluster.addresses.bootstrap).members(GROUP) == set()
 
 
 async def test_a_worker_without_a_broker_drains_and_stops(cluster: Cluster) -> None:
     """It has nothing to commit, and its fetches wait for the broker."""
-    group = group_of("sink", GENERATION)
-    log = Log(cluster.addresses.bootstrap)
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not log.committed(GENERATION).get(group):  # noqa: ASYNC110 - another process commits
-            await asyncio.sleep(LOOK_SECONDS)
+    await a_commit(cluster)
     cluster.broker.kill()
     stopping = cluster.workers["sink-0"].process
     stopping.send_signal(signal.SIGTERM)
@@ -70,6 +80,13 @@ async def test_a_worker_that_cannot_commit_stops_all_the_same(cluster: Cluster) 
     assert await exit_code(stopping) == CRASHED
 
 
+async def a_commit(cluster: Cluster) -> None:
+    log = Log(cluster.addresses.bootstrap)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not log.committed(GENERATION).get(GROUP):  # noqa: ASYNC110 - another process commits
+            await asyncio.sleep(LOOK_SECONDS)
+
+
 @asynccontextmanager
 async def a_write_that_waits(cluster: Cluster) -> AsyncIterator[None]:
     """For a lock, until the end of the context."""
@@ -80,6 +97,24 @@ async def a_write_that_waits(cluster: Cluster) -> AsyncIterator[None]:
             while not await watching.fetch(WAITING):  # noqa: ASYNC110 - another process waits
                 await asyncio.sleep(LOOK_SECONDS)
         yield
+
+
+@contextmanager
+def another_member(cluster: Cluster) -> Iterator[Consumer]:
+    """One that joins more quickly than a worker would."""
+    member = Consumer(
+        {
+            "bootstrap.servers": cluster.addresses.bootstrap,
+            "group.id": GROUP,
+            "partition.assignment.strategy": "roundrobin",
+            "enable.auto.commit": False,
+        }
+    )
+    member.subscribe([LIFECYCLE.name])
+    try:
+        yield member
+    finally:
+        member.close()
 
 
 @asynccontextmanager

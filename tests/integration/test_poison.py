@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas.topics import LIFECYCLE, dead_letters
+from tests.integration.test_replay import HOTEL
 from tests.integration.test_score_stage import a_history
 from tests.support import stages
 from tests.support.builders import DAY, START
@@ -65,6 +66,7 @@ def test_a_poisoned_partition_stops_and_goes_on_by_command(pipeline: Pipeline) -
         (row,) = pipeline.sql(STOPPED)
         assert row["partition"] == POISONED
         assert f"{GARBAGE} of the last" in row["stopped"]
+        commands_name_the_stopped_partition(pipeline)
     # It ended when it was asked to, and has not committed past the first refused record.
     assert committed(pipeline.kafka, POISONED) == first
 
@@ -105,6 +107,21 @@ def test_a_poisoned_partition_stops_and_goes_on_by_command(pipeline: Pipeline) -
     assert {(row["partition"], row["record_offset"]) for row in rows} == {
         (POISONED, first + number) for number in range(GARBAGE)
     }
+
+
+def commands_name_the_stopped_partition(pipeline: Pipeline) -> None:
+    """And say what to do, instead of waiting for it."""
+    word = f"partition {POISONED} of the score stage is stopped"
+    verified = pipeline.answer("verify", code=1)
+    assert verified["differences"] == []
+    assert verified["behind"] > 0
+    (stopped,) = verified["stopped"]
+    assert stopped["partition"] == POISONED
+    replayed = pipeline.tq("replay", *HOTEL, "--wait")
+    assert replayed.returncode == 1
+    for said in (pipeline.tq("verify").stdout, replayed.stderr):
+        assert word in said
+        assert "`tq resume`" in said
 
 
 def ends_of(pipeline: Pipeline) -> dict[int, int]:

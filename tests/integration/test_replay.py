@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,6 +87,26 @@ def stack(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -
         assert sent["dead_lettered"] == 0
         yield found
     postgres_server.drop_database("replay")
+
+
+def test_a_replay_says_that_a_frozen_broker_confirms_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        kafka = f"127.0.0.1:{frozen.getsockname()[1]}"
+        command = [sys.executable, "-m", "tutor_quality.cli", "replay", *HOTEL]
+        settings = {
+            "TQ_KAFKA_BOOTSTRAP": kafka,
+            "TQ_DATABASE_URL": "postgresql://127.0.0.1:1/none",
+            "TQ_DATA_DIR": str(tmp_path),
+        }
+        environment = {**inherited_environment(), **settings}
+        replay = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        with replay:
+            assert replay.stderr is not None
+            said = next(line for line in replay.stderr if "Kafka" in line)
+            replay.kill()
+    assert f"Kafka at {kafka} has confirmed nothing" in said
 
 
 def test_every_event_and_every_tutor_of_the_file_is_in_postgres(stack: Stack) -> None:

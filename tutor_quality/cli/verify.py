@@ -88,6 +88,10 @@ def _as_json(answer: Answer) -> dict[str, object]:
         "tutors": answer.tutors,
         "transitions_of": answer.transitions_of,
         "behind": answer.behind,
+        "stopped": [
+            {"partition": partition, "reason": reason}
+            for partition, reason in sorted(answer.stopped.items())
+        ],
     }
 
 
@@ -106,4 +110,8 @@ def _as_text(answer: Answer) -> str:
     lines += [json.dumps(_readable(difference)) for difference in differences[:SHOWN]]
     if answer.behind:
         lines.append(f"{answer.behind} records are not applied yet")
+    lines += [
+        f"partition {partition} of the score stage is stopped: {reason}"
+        for partition, reason in sorted(answer.stopped.items())
+    ]
     return "\n".join(lines)

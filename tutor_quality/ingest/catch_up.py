@@ -22,10 +22,16 @@ Place = tuple[str, int]
 
 LOOK_SECONDS = 0.2
 REQUEST_SECONDS = 30.0
+STOPPED_SECONDS = 5.0
+"""Only stopped partitions are behind: an operator's word may still be on its way to Postgres."""
 ROUNDS = 2
 """A stage may answer to what another one wrote: the ends are looked at twice."""
 
 SUNK = frozenset(topic.name for topic in CATALOGUE if "sink" in topic.readers)
+
+
+class PartitionStopped(TransientFailure):
+    """Too many refused records have stopped a partition, which waits for an operator."""
 
 
 class Log:
@@ -72,19 +78,22 @@ class Applied:
     """Partition of the input -> (next offset, instant) up to which the scores are complete."""
     sunk: dict[Place, int]
     """Next offset that the sink will write."""
+    stopped: dict[int, str]
+    """Partition of the input -> why it stands still, and what to do."""
 
 
 async def applied(pool: asyncpg.Pool, generation: int) -> Applied:
     scored = await pool.fetch(
         "SELECT partition, applied_offset + 1,"
-        " (extract(epoch FROM applied_until) * 1000)::bigint"
+        " (extract(epoch FROM applied_until) * 1000)::bigint, stopped"
         " FROM pipeline_progress WHERE generation = $1",
         generation,
     )
     sunk = await pool.fetch("SELECT topic, partition, next_offset FROM sink_positions")
     return Applied(
-        {partition: (offset, until) for partition, offset, until in scored},
+        {partition: (offset, until) for partition, offset, until, _ in scored},
         {(topic, partition): offset for topic, partition, offset in sunk},
+        {partition: stopped for partition, _, _, stopped in scored if stopped is not None},
     )
 
 
@@ -133,19 +142,25 @@ async def wait_until_scored(
     """Until the scores in Postgres hold every record below `ends` (by partition of the input)
     and every expiry up to the instant `until`, ms.
 
-    `progress` gets the number of records still missing. Raises TransientFailure when nothing
-    has moved for `patience_seconds`.
+    `progress` gets the number of records still missing. Raises PartitionStopped when only stopped
+    partitions are behind, TransientFailure when nothing has moved for `patience_seconds`.
     """
 
-    async def behind() -> tuple[int, list[str]]:
-        scored = (await applied(pool, generation)).scored
-        missing = {p: max(end - scored.get(p, (0, 0))[0], 0) for p, end in ends.items() if end}
-        late = [p for p, end in ends.items() if end and scored.get(p, (0, 0))[1] < until]
+    async def behind() -> Behind:
+        state = await applied(pool, generation)
+        reached = {p: state.scored.get(p, (0, 0)) for p, end in ends.items() if end}
+        missing = {p: max(ends[p] - offset, 0) for p, (offset, _) in reached.items()}
+        late = {p: instant for p, (_, instant) in reached.items() if instant < until}
         progress(sum(missing.values()))
-        return _fingerprint(scored), [
-            *(f"the scores miss {n} records of partition {p}" for p, n in missing.items() if n),
-            *(f"the scores of partition {p} miss expiries" for p in late),
+        what = [f"the scores miss {n} records of partition {p}" for p, n in missing.items() if n]
+        what += [f"the scores of partition {p} miss expiries" for p in late]
+        waiting = {p for p, n in missing.items() if n} | set(late)
+        stopped = [
+            f"partition {p} of the score stage is stopped: {reason}"
+            for p, reason in state.stopped.items()
+            if p in waiting
         ]
+        return Behind(repr((missing, late)), what, stopped)
 
     await _until_nothing_is_behind(behind, patience_seconds)
 
@@ -160,7 +175,7 @@ async def wait_until_written(
     for _ in range(ROUNDS):
         ends = await asyncio.to_thread(log.ends)
 
-        async def behind(ends: Mapping[Place, int] = ends) -> tuple[int, list[str]]:
+        async def behind(ends: Mapping[Place, int] = ends) -> Behind:
             groups = await asyncio.to_thread(log.committed, generation)
             sunk = (await applied(pool, generation)).sunk
             late = [
@@ -174,7 +189,7 @@ async def wait_until_written(
                 for at, end in ends.items()
                 if at[0] in SUNK and sunk.get(at, 0) < end
             ]
-            return _fingerprint((groups, sunk)), late + unwritten
+            return Behind(repr((groups, sunk)), late + unwritten, [])
 
         await _until_nothing_is_behind(behind, patience_seconds)
 
@@ -184,25 +199,35 @@ def lifecycle_ends(ends: Mapping[Place, int]) -> dict[int, int]:
     return {partition: end for (topic, partition), end in ends.items() if topic == LIFECYCLE.name}
 
 
-def _fingerprint(state: object) -> int:
-    return hash(repr(state))
+@dataclass(frozen=True, slots=True)
+class Behind:
+    state: str
+    """Changes when anything moves that is waited for."""
+    what: list[str]
+    stopped: list[str]
+    """What of it will not move without an operator."""
 
 
 async def _until_nothing_is_behind(
-    look: Callable[[], Awaitable[tuple[int, list[str]]]], patience_seconds: float
+    look: Callable[[], Awaitable[Behind]], patience_seconds: float
 ) -> None:
-    """`look` tells a fingerprint of the state, which changes when anything moves, and what is
-    behind."""
-    seen, moved = None, monotonic()
+    seen, moved = "", monotonic()
     while True:
-        state, behind = await look()
-        if not behind:
+        behind = await look()
+        if not behind.what:
             return
-        if state != seen:
-            seen, moved = state, monotonic()
-        elif monotonic() - moved > patience_seconds:
-            raise TransientFailure(
-                f"nothing has moved for {patience_seconds:.0f} s: {'; '.join(behind[:3])}."
-                " `tq status` shows the stages"
-            )
+        if behind.state != seen:
+            seen, moved = behind.state, monotonic()
+        _give_up(behind, monotonic() - moved, patience_seconds)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _give_up(behind: Behind, still_seconds: float, patience_seconds: float) -> None:
+    """Raises when waiting is of no use any more."""
+    if behind.stopped and still_seconds > STOPPED_SECONDS:
+        raise PartitionStopped("; ".join(behind.stopped))
+    if still_seconds > patience_seconds:
+        raise TransientFailure(
+            f"nothing has moved for {patience_seconds:.0f} s: {'; '.join(behind.what[:3])}."
+            " `tq status` shows the stages"
+        )

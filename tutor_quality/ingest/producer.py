@@ -1,9 +1,11 @@
 """Writes to the input topics: durable before it says so, or it raises."""
 
+import logging
 from array import array
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
+from time import monotonic
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -15,8 +17,13 @@ from schemas.topics import LIFECYCLE, STUDENT_PROFILE, TUTOR_PROFILE, Topic
 from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import ConfigurationError, TransientFailure
 
-FULL_QUEUE_SECONDS = 0.5
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+SILENT_SECONDS = 5.0
+"""A broker that has confirmed nothing for so long, though it should, is worth a word."""
 DURABLE_SECONDS = 120.0
+REQUEST_SECONDS = 30.0
 POLL_EVERY = 500
 """Records between looks at the delivery reports."""
 
@@ -56,6 +63,9 @@ class LogWriter:
         )
         self._bootstrap = bootstrap
         self._sent = 0
+        self._heard = monotonic()
+        """When a record was last confirmed or refused."""
+        self._warned = False
         self._failure: KafkaError | None = None
         self.offsets: dict[int, array[int]] = defaultdict(lambda: array("q"))
         """Of the lifecycle records that are durable, by partition, rising."""
@@ -74,7 +84,11 @@ class LogWriter:
         self._send_profile(STUDENT_PROFILE, "student_profile", str(profile["student_id"]), profile)
 
     def mark_time(self, instant: int) -> None:
-        """Tell every partition of the input that time has come to `instant`, ms."""
+        """Tell every partition of the input that time has come to `instant`, ms.
+
+        Everything sent before is durable then.
+        """
+        self.flush()
         for partition in range(self._partitions()):
             self._send(
                 LIFECYCLE,
@@ -86,14 +100,29 @@ class LogWriter:
             )
 
     def flush(self) -> None:
-        """Returns when everything sent is durable; raises TransientFailure when it is not."""
-        left = self._producer.flush(DURABLE_SECONDS)
+        """Returns when everything sent is durable; raises TransientFailure when it is not.
+
+        While the broker confirms nothing it says so in the log, once.
+        """
+        since = monotonic()
+        while self._producer.flush(POLL_SECONDS):
+            self._be_patient(since)
         self._raise_failure()
-        if left:
-            raise TransientFailure(
-                f"Kafka at {self._bootstrap} has not confirmed {left} records within"
-                f" {DURABLE_SECONDS:.0f} s. Is it running?"
-            )
+
+    def _be_patient(self, since: float) -> None:
+        """For a loop that waits for reports since then; raises TransientFailure in the end."""
+        self._raise_failure()
+        silent = monotonic() - max(since, self._heard)
+        if silent < SILENT_SECONDS:
+            self._warned = False
+            return
+        what = f"Kafka at {self._bootstrap} has confirmed nothing for {silent:.0f} s, and"
+        what += f" {len(self._producer)} records wait. Is it running, or is its disk full?"
+        if silent > DURABLE_SECONDS:
+            raise TransientFailure(what)
+        if not self._warned:
+            self._warned = True
+            log.warning("%s Trying for %.0f s", what, DURABLE_SECONDS)
 
     def _send_profile(
         self, topic: Topic, schema: str, key: str, profile: Mapping[str, object]
@@ -104,6 +133,7 @@ class LogWriter:
 
     def _send(self, topic: Topic, key: bytes, value: bytes, timestamp: int, **more: object) -> None:
         arguments = {"on_delivery": self._note_failure, **more}
+        since = monotonic()
         while True:
             try:
                 self._producer.produce(
@@ -111,8 +141,8 @@ class LogWriter:
                 )
                 break
             except BufferError:
-                self._producer.poll(FULL_QUEUE_SECONDS)
-                self._raise_failure()
+                self._producer.poll(POLL_SECONDS)
+                self._be_patient(since)
         self._sent += 1
         if self._sent % POLL_EVERY == 0:
             self._producer.poll(0)
@@ -124,6 +154,7 @@ class LogWriter:
             self.offsets[message.partition()].append(message.offset())
 
     def _note_failure(self, error: KafkaError | None, _message: Message) -> None:
+        self._heard = monotonic()
         if error is not None:
             self._failure = error
 
@@ -134,7 +165,7 @@ class LogWriter:
     def _partitions(self) -> int:
         admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
         try:
-            topics = admin.list_topics(timeout=DURABLE_SECONDS).topics
+            topics = admin.list_topics(timeout=REQUEST_SECONDS).topics
         except KafkaException as error:
             raise TransientFailure(f"cannot reach Kafka at {self._bootstrap}: {error}") from error
         if LIFECYCLE.name not in topics:

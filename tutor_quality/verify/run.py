@@ -1,11 +1,17 @@
 """One verification from beginning to end."""
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tutor_quality.domain.risk import RiskRule
 from tutor_quality.errors import NotFound
-from tutor_quality.ingest.catch_up import Log, lifecycle_ends, wait_until_applied
+from tutor_quality.ingest.catch_up import (
+    Log,
+    PartitionStopped,
+    lifecycle_ends,
+    wait_until_applied,
+)
 from tutor_quality.storage.engine import open_pool
 from tutor_quality.verify.core import counts_of_the_product
 from tutor_quality.verify.log import History, read_histories, read_raw
@@ -39,6 +45,8 @@ class Answer:
     """Tutors whose transitions were recomputed."""
     behind: int
     """Records that stood in the log when we began and were not applied."""
+    stopped: dict[int, str]
+    """Partition -> why it stands still, and what to do."""
     as_of: int | None
     """Greatest instant compared, ms; None = nothing was."""
 
@@ -62,7 +70,12 @@ async def verify_now(question: Question) -> Answer:
     instants = [score.as_of for score in snapshot.scores.values()]
     instants += [progress.applied_until for progress in snapshot.progress.values()]
     return Answer(
-        proof, len(histories), len(sample), _behind(ends, snapshot), max(instants, default=None)
+        proof,
+        len(histories),
+        len(sample),
+        _behind(ends, snapshot),
+        {p: progress.stopped for p, progress in snapshot.progress.items() if progress.stopped},
+        max(instants, default=None),
     )
 
 
@@ -74,13 +87,15 @@ async def _snapshot(question: Question) -> tuple[dict[int, int], Snapshot]:
     )
     async with pool:
         if question.wait:
-            await wait_until_applied(
-                pool,
-                log,
-                generation=question.generation,
-                until=0,
-                patience_seconds=PATIENCE_SECONDS,
-            )
+            # What a stopped partition has applied is compared all the same, and the rest told.
+            with suppress(PartitionStopped):
+                await wait_until_applied(
+                    pool,
+                    log,
+                    generation=question.generation,
+                    until=0,
+                    patience_seconds=PATIENCE_SECONDS,
+                )
         return ends, await read_snapshot(pool, question.generation, question.tutor)
 
 
@@ -119,7 +134,7 @@ async def verify_as_of(question: Question, as_of: int, rule: RiskRule) -> Answer
         row = snapshot.scores.get(tutor)
         if row is not None and _speaks_for(snapshot, tutor, as_of):
             compare_counts(proof, tutor, as_of, expected, row.counts)
-    return Answer(proof, len(known), 0, 0, as_of)
+    return Answer(proof, len(known), 0, 0, {}, as_of)
 
 
 def _until(history: History, as_of: int) -> History:

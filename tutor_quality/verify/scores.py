@@ -14,7 +14,7 @@ SELECT tutor_id, partition, version, (extract(epoch FROM as_of) * 1000)::bigint 
 FROM tutor_scores WHERE generation = $1 AND ($2::uuid IS NULL OR tutor_id = $2)
 """
 PROGRESS = """
-SELECT partition, applied_offset, (extract(epoch FROM applied_until) * 1000)::bigint
+SELECT partition, applied_offset, (extract(epoch FROM applied_until) * 1000)::bigint, stopped
 FROM pipeline_progress WHERE generation = $1
 """
 CHANGES = """
@@ -44,6 +44,8 @@ class Progress:
     applied_offset: int
     applied_until: int
     """Scores hold up to this instant, ms."""
+    stopped: str | None = None
+    """Why the partition stands still, and what to do; None = it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _score(row: asyncpg.Record) -> Score:
 
 async def _progress(connection: asyncpg.Connection, generation: int) -> dict[int, Progress]:
     rows = await connection.fetch(PROGRESS, generation)
-    return {p: Progress(offset, until) for p, offset, until in rows}
+    return {p: Progress(offset, until, stopped) for p, offset, until, stopped in rows}
 
 
 async def _changes(
