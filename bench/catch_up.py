@@ -105,7 +105,7 @@ def catch_up(broker: Stack, system: System, source: Source, run: int) -> dict[st
         ends = log.ends(place.input)
         process = start(broker, system, place)
         try:
-            _until_done(Commits(log, place.group, place.input, ends), process)
+            committed(log, place, ends, process)
         finally:
             process.stop()
         answers = _answers(log, system, place, ends)
@@ -120,12 +120,13 @@ def start(broker: Stack, system: System, place: Place) -> Measured:
         system.command(broker, place),
         broker.folder / f"{system.name}.log",
         system.environment(broker, place),
-        cores()[0],
+        cores(system.cores)[0],
     )
 
 
-def _until_done(commits: Commits, process: Measured) -> None:
-    """Until it has committed all that was in its input before it started."""
+def committed(log: Log, place: Place, ends: Sequence[int], process: Measured) -> None:
+    """Returns when the system has committed its input up to the ends."""
+    commits = Commits(log, place.group, place.input, ends)
     deadline = monotonic() + LIMIT_SECONDS
     try:
         while not commits.reached():

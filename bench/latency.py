@@ -82,11 +82,15 @@ class Sender:
 class Reader:
     """Reads a topic in a thread of its own, each record as soon as it is there."""
 
-    def __init__(self, log: Log, topic: str) -> None:
+    def __init__(self, log: Log, topic: str, *, at_end: bool = False) -> None:
+        """`at_end`: only what comes from now on."""
         self.seen: list[tuple[float, bytes, bytes]] = []
         """(when in seconds, key, value)"""
         self._consumer = log.consumer()
-        self._consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
+        ends = log.ends(topic)
+        self._consumer.assign(
+            [TopicPartition(topic, p, end if at_end else 0) for p, end in enumerate(ends)]
+        )
         self._stopped = Event()
         self._thread = Thread(target=self._read)
         self._thread.start()
@@ -96,6 +100,11 @@ class Reader:
             message = self._consumer.poll(0.2)
             if message is not None and not message.error():
                 self.seen.append((now(), message.key(), message.value()))
+
+    def take(self) -> list[tuple[float, bytes, bytes]]:
+        """What was read since the last call."""
+        taken, self.seen = self.seen, []
+        return taken
 
     def close(self) -> None:
         self._stopped.set()

@@ -78,6 +78,7 @@ class Log:
                 "bootstrap.servers": self._bootstrap,
                 "partitioner": "murmur2_random",
                 "linger.ms": linger_ms,
+                "log_level": 0,
                 # A retry would change the order.
                 "enable.idempotence": True,
                 "batch.size": 1 << 18,

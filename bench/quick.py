@@ -15,7 +15,7 @@ from bench.catch_up import Source, WrongAnswer, catch_up, prepare
 from bench.events import Job
 from bench.latency import latencies
 from bench.stack import Stack
-from bench.systems import REPLAYING, Ours
+from bench.systems import Ours
 
 JOB = Job(events=400_000, tutors=3_000)
 """As many events of each tutor as in the full job."""
@@ -42,7 +42,7 @@ def quick() -> None:
         source = prepare(broker, JOB, shared=True)
         while len(rest) < RUNS and (not rest or monotonic() - began < RUN_UNTIL_SECONDS):
             try:
-                ours.append(catch_up(broker, Ours(**REPLAYING), source, len(rest) + 1))
+                ours.append(catch_up(broker, Ours(), source, len(rest) + 1))
                 print("ours:", ours[-1], flush=True)
             except WrongAnswer as wrong:
                 print("ours: void,", wrong, flush=True)

@@ -49,6 +49,8 @@ class System(ABC):
     """When it says a score."""
     slow: ClassVar[bool] = False
     """Gets the smaller job."""
+    cores: int = 1
+    """That it may use."""
 
     @abstractmethod
     def place(self, run: int, source: str) -> Place:
@@ -82,8 +84,8 @@ class Ours(System):
     title = "Tutor Quality"
     emission = "once per tutor and record batch"
 
-    def __init__(self, **settings: str) -> None:
-        self._settings = settings
+    def __init__(self, workers: int = 1) -> None:
+        self.cores = workers
 
     def place(self, run: int, source: str) -> Place:
         """Each run is a generation: a new group, which need not wait for the last one's end."""
@@ -104,11 +106,14 @@ class Ours(System):
         every.stamp([place.scores, place.flips, place.changelog])
 
     def command(self, broker: Stack, place: Place) -> Sequence[str]:
-        return [sys.executable, "-m", "streams", "score"]
+        if self.cores == 1:
+            return [sys.executable, "-m", "streams", "score"]
+        return [sys.executable, "-m", "bench.workers", str(self.cores)]
 
     def environment(self, broker: Stack, place: Place) -> Mapping[str, str]:
-        settings = {"TQ_WORKER_SLOT": "0", "TQ_LOG_LEVEL": "INFO", **self._settings}
-        return broker.environment(TQ_TOPIC_GENERATION=str(place.run), **settings)
+        return broker.environment(
+            TQ_TOPIC_GENERATION=str(place.run), TQ_WORKER_SLOT="0", TQ_LOG_LEVEL="INFO"
+        )
 
     def version(self, value: bytes) -> int:
         return version_of_score(value)[1]
@@ -240,11 +245,8 @@ class KafkaStreamsAtCommit(KafkaStreams):
     mode = "at-commit"
 
 
-REPLAYING = {"TQ_TOPIC_TIME": "log"}
-"""The newest record says what time it is, not the clock on the wall."""
-
 SYSTEMS: tuple[System, ...] = (
-    Ours(**REPLAYING),
+    Ours(),
     KafkaStreams(),
     KafkaStreamsAtCommit(),
     Quix(),
