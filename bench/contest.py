@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaException
+
 from bench import figures, processes, results, stack
 from bench.catch_up import Source, WrongAnswer, catch_up, prepare
 from bench.events import Job
@@ -27,6 +29,8 @@ RATES = (100, 500, 5_000)
 LATENCY_SECONDS = 15
 ROW_RATES = (100, 500)
 PARTS = ("catch-up", "bounds", "latency", "expiry", "recovery", "sink", "row-latency")
+FAILURES = (WrongAnswer, RuntimeError, KafkaException)
+"""The others are measured all the same."""
 Figures = dict[str, Any]
 
 
@@ -113,7 +117,7 @@ def _catch_ups(
                     runs[entry.name].append(
                         catch_up(broker, entry.system, entry.source, next(numbers))
                     )
-                except (WrongAnswer, RuntimeError) as wrong:
+                except FAILURES as wrong:
                     void[entry.name] = str(wrong)
             _say(entry.name, void.get(entry.name) or runs[entry.name][-1])
     for entry in entries:
@@ -141,7 +145,7 @@ def _keep(
     """What fails is said on the page as well."""
     try:
         measured = measure(*arguments)
-    except RuntimeError as failed:
+    except FAILURES as failed:
         measured = {"void": str(failed)}
     _say(f"{part}, {name}", measured)
     results.keep(asked.into, part, {name: measured})

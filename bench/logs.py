@@ -12,6 +12,7 @@ from confluent_kafka.admin import (
     ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -100,13 +101,22 @@ class Log:
 
     def ends(self, topic: str) -> list[int]:
         """The offset after the last record, by partition."""
-        consumer = self.consumer()
-        ends = [
-            consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+        latest = {
+            TopicPartition(topic, partition): OffsetSpec.latest()
             for partition in range(self.partitions(topic))
-        ]
-        consumer.close()
-        return ends
+        }
+        ends: dict[int, int] = {}
+
+        def come() -> bool:
+            answers = self._admin.list_offsets(latest)
+            for place, answer in answers.items():
+                # A topic that was only just made may have no leader yet.
+                if answer.exception() is None:
+                    ends[place.partition] = answer.result().offset
+            return len(ends) == len(latest)
+
+        self._until(come, f"the ends of {topic}")
+        return [ends[partition] for partition in sorted(ends)]
 
     def partitions(self, topic: str) -> int:
         return len(self._admin.list_topics(topic, timeout=10).topics[topic].partitions)
