@@ -23,8 +23,8 @@ time, in 4 partitions; 3 % of them come more than a day late and some too late f
 For every tutor the exact number of sessions, and of those that the tutor moved, in the 7, 30 and \
 90 days before now, to the millisecond, expiries included. Scores to one topic, changes between \
 low and high risk (a rate above 15 % in any window) to a second one. State survives a crash; at \
-least once; a commit a second. Stock Faust and Quix get a fifth of the events and of the tutors, which \
-is as many events a tutor; ours does that job as well.
+least once; a commit a second. Stock Faust and Quix get a fifth of the events and of the tutors, \
+which is as many events a tutor; ours does that job as well.
 
 **Rules.** The system under test has one core, the broker and everything else the others. CPU \
 seconds are those of its whole process tree, asked of the operating system, between its first and \
