@@ -4,7 +4,7 @@ BIN := .venv/bin
 LOCKS := requirements/bootstrap.lock requirements/dev.lock
 T ?= tests
 
-.PHONY: help setup run test check fuzz-api bench-api format clean distclean lock
+.PHONY: help setup run test check fuzz-api bench bench-growth bench-quick bench-api format clean distclean lock
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -33,6 +33,15 @@ check: setup ## format, lint, types, import rules, contracts
 
 fuzz-api: setup ## 500 made-up requests for each operation of the API
 	@exec $(BIN)/python -m pytest -s tests/integration/test_api_contract.py --api-examples 500
+
+bench: setup ## everybody does the same job: ours, Kafka Streams, Quix, Faust; 25 minutes; docs/benchmarks.md
+	@exec $(BIN)/python -m bench run
+
+bench-growth: setup ## what an event costs with more tutors, partitions, workers, longer windows
+	@exec $(BIN)/python -m bench growth
+
+bench-quick: setup ## ours and its clients' bounds, verified, in three minutes; a line of JSON last
+	@exec $(BIN)/python -m bench quick
 
 bench-api: setup ## what a page of tutors costs, as JSON; needs wrk
 	@sh deploy/test-packages.sh wrk

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
@@ -23,6 +23,7 @@ from tutor_quality.storage.migrate import upgrade
 PARTITIONS = 4
 NO_MOVEMENT_SECONDS = 60
 START_SECONDS = 8
+NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 @dataclass(frozen=True)
@@ -134,19 +135,26 @@ class Stack:
 
 @contextmanager
 def running() -> Iterator[Stack]:
+    with (
+        kafka_alone() as alone,
+        postgres.running(postgres.a_server(alone.folder / "postgres")) as server,
+    ):
+        apply_topics(alone.kafka, partitions=PARTITIONS, embedded=True)
+        server.create_database("bench")
+        url = server.url("bench")
+        upgrade(url)
+        pid = int((server.data_dir / "postmaster.pid").read_text().split()[0])
+        yield replace(alone, database=url, postgres_pid=pid)
+
+
+@contextmanager
+def kafka_alone() -> Iterator[Stack]:
+    """A broker without topics, and no Postgres."""
     with TemporaryDirectory(prefix="tq-bench-") as name:
         folder = Path(name)
         (folder / "broker").mkdir()
-        with (
-            broker.running(broker.a_broker(folder / "broker")) as kafka,
-            postgres.running(postgres.a_server(folder / "postgres")) as server,
-        ):
-            apply_topics(kafka.bootstrap, partitions=PARTITIONS, embedded=True)
-            server.create_database("bench")
-            url = server.url("bench")
-            upgrade(url)
-            pid = int((server.data_dir / "postmaster.pid").read_text().split()[0])
-            yield Stack(kafka.bootstrap, url, pid, folder)
+        with broker.running(broker.a_broker(folder / "broker")) as kafka:
+            yield Stack(kafka.bootstrap, NO_DATABASE, 0, folder)
 
 
 def stop(process: psutil.Process) -> None:
