@@ -45,9 +45,9 @@ class PredictOutputs:
         ]
 
     def _look_id(self, look: Look) -> UUID:
-        """All that the vector follows from."""
-        where = f"{look.session_id}:{look.start}:{look.offset}:{look.as_of}"
-        return uuid5(self._ids, where)
+        """All that the vector follows from, and why it was asked for."""
+        what = f"{look.session_id}:{look.start}:{look.offset}:{look.as_of}:{look.reason}"
+        return uuid5(self._ids, what)
 
     def _features(self, look: Look) -> dict[str, object]:
         return {
