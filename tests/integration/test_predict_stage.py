@@ -55,7 +55,7 @@ def test_vectors_as_served_equal_a_batch_computation_after_kills(
     for part, point in zip(parts[1:3], ("looks-sent:3", "rows-durable:2"), strict=True):
         stages.publish(bootstrap, part)
         killed = stages.start("predict", bootstrap, tmp_path, crash_at=point, **SETTINGS)
-        assert killed.wait(60) != 0
+        assert killed.wait(240) != 0
     stages.publish(bootstrap, [*parts[3], (end + DAY_MS, None)])
     with stages.running("predict", bootstrap, tmp_path, **SETTINGS) as process:
         stages.wait_until_applied(bootstrap, process, "predict")
