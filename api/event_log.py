@@ -1,4 +1,4 @@
-"""Appends session events to Kafka and says so only when the broker has acknowledged them."""
+"""Appends session events and commands to Kafka; says so when the broker has acknowledged them."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.lifecycle import encode_event
-from schemas.topics import LIFECYCLE, Topic
+from schemas.topics import COMMANDS, LIFECYCLE, Topic
 from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import TransientFailure
 
@@ -23,9 +23,8 @@ PROBE_SECONDS = 2.0
 class EventLog:
     """One idempotent producer, started on first use: the API reads on while Kafka is away."""
 
-    def __init__(self, bootstrap: str, topic: Topic = LIFECYCLE) -> None:
+    def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._topic = topic.name
         self._producer: Any = None
         self._starting = asyncio.Lock()
 
@@ -37,27 +36,44 @@ class EventLog:
         An event that failed may still be appended later: sent again with the same id it is the
         same event. Raises TransientFailure when nothing could be sent at all.
         """
+        records = [(event.tutor_id, encode_event(event)) for event in events]
+        return await self._append(LIFECYCLE, records, sender, now_ms)
+
+    async def tell(
+        self, commands: Sequence[tuple[str, bytes]], *, sender: str, now_ms: int
+    ) -> list[TransientFailure | None]:
+        """Commands as (key, value); the answer is that of `append`."""
+        return await self._append(COMMANDS, commands, sender, now_ms)
+
+    async def _append(
+        self, topic: Topic, records: Sequence[tuple[str, bytes]], sender: str, now_ms: int
+    ) -> list[TransientFailure | None]:
         producer = await self._started()
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         headers = [("ce_source", f"tutor-quality/api/{sender}".encode())]
-        sent = [await self._send(producer, event, headers, now_ms, deadline) for event in events]
+        sent = [
+            await self._send(producer, topic, record, headers, now_ms, deadline)
+            for record in records
+        ]
         return [await self._outcome(producer, waiting, deadline) for waiting in sent]
 
     async def _send(
         self,
         producer: Any,
-        event: SessionEvent,
+        topic: Topic,
+        record: tuple[str, bytes],
         headers: list[tuple[str, bytes]],
         now_ms: int,
         deadline: float,
     ) -> "asyncio.Future[Any] | TransientFailure":
         """The acknowledgement to wait for; waits itself while the producer's buffer is full."""
+        key, value = record
         try:
             async with asyncio.timeout_at(deadline):
                 waiting: asyncio.Future[Any] = await producer.send(
-                    self._topic,
-                    encode_event(event),
-                    key=event.tutor_id.encode(),
+                    topic.name,
+                    value,
+                    key=key.encode(),
                     timestamp_ms=now_ms,
                     headers=headers,
                 )

@@ -22,7 +22,14 @@ from api.database import AWAY, Connection, Database
 from api.metrics import Metrics
 from api.responses import alert_item
 from api.times import instant, milliseconds
-from schemas.topics import HIGH_RISK, PROGRESS, RISK_CHANGED, SCORE
+from schemas.topics import (
+    HIGH_RISK,
+    MODEL_STATUS,
+    PREDICTED,
+    PROGRESS,
+    RISK_CHANGED,
+    SCORE,
+)
 from tutor_quality.errors import TransientFailure
 from tutor_quality.storage import queries
 from tutor_quality.storage.queries import Row
@@ -153,6 +160,10 @@ class Live:
             self._publish(_event("score", body))
         if PROGRESS.name in changed:
             self._publish(_event("pipeline", body))
+        if PREDICTED.name in changed:
+            self._publish(_event("predictions", body))
+        if MODEL_STATUS.name in changed:
+            self._publish(_event("models", body))
 
     async def _fresh(self, connection: Connection) -> list[News]:
         """What has not been told yet, oldest first."""

@@ -42,6 +42,11 @@ class Metrics:
         self.audit_dropped = Counter(
             "tq_api_audit_dropped", "Audit rows that found the queue full", registry=self.registry
         )
+        self.model_degraded = Gauge(
+            "tq_model_degraded",
+            "1 = something else predicts than the model that should, NaN = nobody has said",
+            registry=self.registry,
+        )
         self.live_clients = Gauge(
             "tq_api_live_clients", "Open live streams", registry=self.registry
         )

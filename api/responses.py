@@ -246,6 +246,61 @@ class Acknowledgement(Body):
     as_of: AsOf
 
 
+PredictionSource = Literal["model", "posterior", "shrunk_rate", "global_rate"] | None
+
+
+class PredictionReason(Body):
+    feature: str
+    value: float | None = Field(description="null = not known, or a category")
+    category: str | None
+    contribution: float = Field(
+        description="part of the probability's logit; positive = makes a reschedule likelier"
+    )
+
+
+class PredictionDetail(Body):
+    id: UUID = Field(description="the session")
+    tutor_id: UUID
+    student_id: str
+    scheduled_time: datetime = Field(description="start of its next open slot")
+    reschedule_probability: Fraction = Field(description="fraction; null = no prediction yet")
+    risk_level: PredictedRisk | None
+    reasons: list[PredictionReason] | None
+    source: PredictionSource
+    model_version: str | None
+    predicted_at: datetime | None
+    asked_for: str | None = Field(
+        description="creation, mark, change, refresh, promotion or catch-up"
+    )
+    features: dict[str, float | None] | None = Field(
+        description="the vector that the prediction follows from; null = not there yet"
+    )
+    as_of: AsOf
+
+
+class PredictionAsked(Body):
+    """The command is durable in Kafka; the prediction follows within moments."""
+
+    id: UUID = Field(description="the session")
+    command_id: UUID
+    requested_at: datetime = Field(
+        description="the prediction is there when predicted_at is not before this instant, or the"
+        " end of the log in a replay"
+    )
+    location: str = Field(description="where the prediction shows up")
+
+
+class BatchAsked(Body):
+    """The commands are durable in Kafka; the predictions follow within moments."""
+
+    predicted: Count = Field(description="sessions asked for")
+    errors: Count = Field(description="sessions that are unknown or have no upcoming slot")
+    total: Count
+    unknown: list[UUID] = Field(description="those of the errors")
+    requested_at: datetime
+    location: str = Field(description="where the predictions show up")
+
+
 class UpcomingSession(Body):
     id: UUID = Field(description="the session")
     tutor_id: UUID
@@ -257,7 +312,10 @@ class UpcomingSession(Body):
     status: Literal["scheduled"]
     reschedule_probability: Fraction = Field(description="fraction; null = no prediction yet")
     risk_level: PredictedRisk | None = Field(description="null = no prediction yet")
-    predicted_at: datetime | None
+    reasons: list[PredictionReason] | None = Field(description="null = no prediction yet")
+    source: PredictionSource = Field(description="what answered; null = no prediction yet")
+    model_version: str | None
+    predicted_at: datetime | None = Field(description="the instant of what was known then")
 
 
 class UpcomingPage(Body):
@@ -359,6 +417,9 @@ class Pipeline(Body):
 class Health(Body):
     status: Literal["healthy", "degraded", "unhealthy"] = Field(
         description="degraded: Kafka is away, reads work; unhealthy: the database is away"
+    )
+    model_degraded: bool | None = Field(
+        description="something else predicts than the model that should; null = nobody has said"
     )
     version: str
     database: Literal["connected", "disconnected"]

@@ -9,6 +9,7 @@ Reached = Callable[[str], None]
 
 POINTS = {
     "score": ("outputs-sent", "outputs-durable", "rows-durable", "acknowledged"),
+    "predict": ("looks-sent", "looks-durable", "rows-durable", "acknowledged"),
     "sink": ("committed", "acknowledged"),
 }
 """By stage, in the order of the work."""

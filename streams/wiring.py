@@ -10,11 +10,14 @@ import faust
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
+from models.registry import Registry
 from streams.crash_points import crash_at
 from streams.groups import group_of
 from streams.partitions import Assignment, Stage
+from streams.predictor import Levels
 from streams.protocol import PoisonLimit
 from streams.recovery import LogTables
+from streams.stages.predict import PredictConfig, PredictStage, predict_agent
 from streams.stages.score import ScoreConfig, ScoreStage, score_agent
 from streams.transport import BatchConsumer, BatchTransport, check_faust
 from tutor_quality.clock import SystemClock
@@ -101,6 +104,23 @@ def _score(settings: Settings) -> StageApp:
     return app
 
 
+def _predict(settings: Settings) -> StageApp:
+    app = _app("predict", settings, settings.predict_batch_records)
+    low, high = settings.reschedule_risk_threshold_low, settings.reschedule_risk_threshold_high
+    config = PredictConfig(
+        bootstrap=_bootstrap(settings),
+        generation=settings.topic_generation,
+        flush_seconds=settings.predict_flush_ms / 1000,
+        levels=Levels(medium=low, high=high),
+        reached=crash_at(settings.crash_at),
+        time=settings.topic_time,
+    )
+    models = Registry(settings.model_path)
+    stage = app.stage = PredictStage(app, config, models, SystemClock(), crash)
+    predict_agent(app, stage)
+    return app
+
+
 def _sink(settings: Settings) -> StageApp:
     # The other stages start without SQLAlchemy: a third of their way back after a crash.
     from streams.stages.sink import SinkStage, sink_agent
@@ -119,7 +139,11 @@ def _sink(settings: Settings) -> StageApp:
     return app
 
 
-STAGES: dict[str, Callable[[Settings], StageApp]] = {"score": _score, "sink": _sink}
+STAGES: dict[str, Callable[[Settings], StageApp]] = {
+    "score": _score,
+    "predict": _predict,
+    "sink": _sink,
+}
 
 
 def _bootstrap(settings: Settings) -> str:

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     score_flush_ms: int = Field(
         500, ge=0, description="rows are held back and coalesced for this long"
     )
+    predict_batch_records: int = Field(
+        2000, ge=1, description="records that the predict stage folds at once, at most"
+    )
+    predict_flush_ms: int = Field(
+        500, ge=0, description="its rows are held back and coalesced for this long"
+    )
     sink_batch_records: int = Field(8000, ge=1, description="records of one transaction, at most")
     session_timeout_ms: int = Field(
         10_000, ge=6_000, description="a silent worker loses its partitions after this"

@@ -18,7 +18,17 @@ EVENT = {
     "required": ["event", "data"],
     "properties": {
         "id": {"type": "string", "description": "of risk-changed and alert; send it back"},
-        "event": {"enum": ["risk-changed", "alert", "score", "pipeline", "resync"]},
+        "event": {
+            "enum": [
+                "risk-changed",
+                "alert",
+                "score",
+                "predictions",
+                "models",
+                "pipeline",
+                "resync",
+            ]
+        },
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
@@ -30,8 +40,9 @@ EVENT = {
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "`risk-changed` and `alert` carry the row; `score` and `pipeline` say"
-            " that numbers moved (`as_of`); `resync` says to fetch everything again.",
+            "description": "`risk-changed` and `alert` carry the row; `score`, `predictions`,"
+            " `models` and `pipeline` say that numbers moved (`as_of`);"
+            " `resync` says to fetch everything again.",
             "content": {"text/event-stream": {"itemSchema": EVENT}},
         },
         **READ_PROBLEMS,

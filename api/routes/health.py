@@ -1,6 +1,7 @@
 """Is it up? For people, for load balancers and for Prometheus. Nothing here is secret."""
 
 import asyncio
+import math
 from datetime import datetime
 from importlib.metadata import version as version_of
 
@@ -29,12 +30,13 @@ VERSION = version_of("tutor-quality")
 async def get_health(request: Request) -> Response:
     """503 only if the database is away: without Kafka reads still work."""
     services = services_of(request)
-    (database, as_of), kafka = await asyncio.gather(
+    (database, as_of, degraded), kafka = await asyncio.gather(
         _database_state(services), services.event_log.answers()
     )
     health = {
         "status": "unhealthy" if not database else "healthy" if kafka else "degraded",
         "version": VERSION,
+        "model_degraded": degraded,
         "database": "connected" if database else "disconnected",
         "kafka": "connected" if kafka else "disconnected",
         "as_of": as_of,
@@ -42,13 +44,15 @@ async def get_health(request: Request) -> Response:
     return answer(health, status=200 if database else 503)
 
 
-async def _database_state(services: Services) -> tuple[bool, datetime | None]:
-    """Whether it answers, and as_of."""
+async def _database_state(services: Services) -> tuple[bool, datetime | None, bool | None]:
+    """Whether it answers, as_of, and whether another model answers than should."""
     try:
         async with services.database.reading() as connection:
-            return True, (await queries.data_version(connection)).as_of
+            models = await queries.models(connection)
+            degraded = any(model["degraded"] for model in models) if models else None
+            return True, (await queries.data_version(connection)).as_of, degraded
     except TransientFailure:
-        return False, None
+        return False, None, None
 
 
 @router.get("/livez", summary="The process runs", response_model=Liveness, responses=problems(400))
@@ -72,6 +76,10 @@ async def get_readiness(request: Request) -> Response:
     return answer({"status": "ready"})
 
 
+def _gauge(degraded: bool | None) -> float:
+    return math.nan if degraded is None else float(degraded)
+
+
 @router.get(
     "/metrics",
     summary="Metrics for Prometheus",
@@ -84,4 +92,6 @@ async def get_readiness(request: Request) -> Response:
 @public
 async def get_metrics(request: Request) -> Response:
     """Text exposition format; labels hold no id."""
+    services = services_of(request)
+    services.metrics.model_degraded.set(_gauge((await _database_state(services))[2]))
     return Response(services_of(request).metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -51,7 +51,8 @@ async def api(running: Api) -> Api:
     """With empty tables."""
     await running.database.execute(
         "TRUNCATE tutors, tutor_scores, sessions, session_events, risk_changes, alerts,"
-        " pipeline_progress, sink_positions, dead_letters, session_reschedule_predictions"
+        " pipeline_progress, sink_positions, dead_letters, session_reschedule_predictions,"
+        " session_features, model_status"
     )
     await data_changed(running)
     return running
@@ -544,6 +545,7 @@ async def test_pages_of_upcoming_sessions_meet_every_slot_once(
                 reasons="[]",
                 source="model",
                 model_version="1",
+                features_id=uuid4(),
                 predicted_at=AS_OF,
                 version=1,
             )

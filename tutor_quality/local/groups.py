@@ -15,7 +15,7 @@ from schemas.topics import CATALOGUE, PREDICT_CHANGELOG, PROGRESS, SCORE_CHANGEL
 from tutor_quality.errors import TransientFailure
 
 TIMEOUT_SECONDS = 10.0
-STAGES = ("score", "sink")
+STAGES = ("score", "predict", "sink")
 OFFSETS = "__consumer_offsets"
 
 

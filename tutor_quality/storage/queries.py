@@ -423,7 +423,8 @@ async def upcoming(
     return await connection.fetch(  # type: ignore[no-any-return]
         "SELECT x.session_id::text AS id, x.tutor_id::text, t.name AS tutor_name, x.student_id,"
         " u.name AS student_name, x.scheduled_start AS scheduled_time, x.duration_minutes,"
-        " x.status, p.reschedule_probability, p.risk_level, p.predicted_at,"
+        " x.status, p.reschedule_probability, p.risk_level, p.reasons, p.source,"
+        " p.model_version, p.predicted_at,"
         f" {key} AS sort_value, {SLOT}::text AS slot{UPCOMING}{seek}"
         f" ORDER BY {key} {page.direction} NULLS LAST, {SLOT}"
         f" LIMIT ${place + 1} OFFSET ${place + 2}",
@@ -436,6 +437,68 @@ async def upcoming(
 async def count_upcoming(connection: Connection, as_of: datetime, matching: SlotFilter) -> int:
     arguments = (as_of, matching.ahead, matching.risk_level, matching.tutor_id)
     return int(await connection.fetchval(f"SELECT count(*){UPCOMING}", *arguments))
+
+
+OPEN_SLOTS = (
+    "SELECT x.session_id::text, x.tutor_id::text, x.student_id, x.scheduled_start"
+    " FROM sessions x LEFT JOIN tutor_scores s ON s.tutor_id = x.tutor_id"
+    " LEFT JOIN pipeline_progress g ON g.partition = s.partition"
+    " WHERE x.status = 'scheduled' AND x.scheduled_start > $1"
+    " AND x.scheduled_start > coalesce(g.applied_until, $1)"
+)
+
+
+async def open_slots(
+    connection: Connection, as_of: datetime, session_ids: Sequence[UUID]
+) -> list[Row]:
+    """Upcoming slots of these sessions, the next ones first."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        f"{OPEN_SLOTS} AND x.session_id = any($2::uuid[]) ORDER BY x.scheduled_start, x.session_id",
+        as_of,
+        session_ids,
+    )
+
+
+async def open_slots_until(
+    connection: Connection, as_of: datetime, ahead: timedelta, limit: int
+) -> list[Row]:
+    """Upcoming slots of the next time, the next ones first."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        f"{OPEN_SLOTS} AND x.scheduled_start <= $1 + $2"
+        " ORDER BY x.scheduled_start, x.session_id LIMIT $3",
+        as_of,
+        ahead,
+        limit,
+    )
+
+
+async def knows_session(connection: Connection, session_id: UUID) -> bool:
+    found = await connection.fetchval("SELECT 1 FROM sessions WHERE session_id = $1", session_id)
+    return found is not None
+
+
+async def prediction(connection: Connection, session_id: UUID, start: datetime) -> Row | None:
+    """The latest of a slot with its vector, and the names of the vector's parts if any worker
+    has said them; None = nothing was predicted yet."""
+    return await connection.fetchrow(
+        "SELECT p.reschedule_probability, p.risk_level, p.reasons, p.source, p.model_version,"
+        " p.predicted_at, f.reason AS asked_for, f.vector,"
+        " (SELECT features FROM model_status m WHERE m.fingerprint = f.fingerprint LIMIT 1)"
+        " AS features"
+        " FROM session_reschedule_predictions p"
+        " LEFT JOIN session_features f ON f.event_id = p.features_id"
+        " WHERE p.session_id = $1 AND p.scheduled_start = $2",
+        session_id,
+        start,
+    )
+
+
+async def models(connection: Connection) -> list[Row]:
+    """Which model answers, one row for each partition."""
+    return await connection.fetch(  # type: ignore[no-any-return]
+        "SELECT model, partition, champion, challenger, wanted, degraded, why, fingerprint, said_at"
+        " FROM model_status ORDER BY model, partition"
+    )
 
 
 ALERT = (
