@@ -14,9 +14,11 @@ import pytest
 
 from models.files import read_history
 from schemas.admin import apply_topics
+from schemas.codec import decode
+from schemas.topics import COMMANDS
 from tests.support import broker, stages
 from tutor_quality.domain.sessions import SessionEvent
-from tutor_quality.ingest.log import logged_events
+from tutor_quality.ingest.log import logged_events, read_topic
 from tutor_quality.ingest.mapping import load_sessions_mapping
 from tutor_quality.local.postgres import Postgres
 from tutor_quality.settings import inherited_environment
@@ -227,4 +229,8 @@ def test_a_model_is_trained_on_the_log(stack: Stack, tmp_path: Path) -> None:
     trained = stack.answer("train", "reschedule", "--from-kafka", "--out", str(tmp_path))
     assert trained["events"] == len(list(logged_events(stack.kafka)))
     assert trained["source"] == "the input topic"
-    assert stack.tq("models", "show", str(tmp_path)).returncode == 0
+    promoted = stack.answer("models", "promote", str(tmp_path), "--why", "newer")
+    assert (promoted["champion"], promoted["announced"]) == (trained["version"], True)
+    (command,) = (decode("command", r.value) for r in read_topic(stack.kafka, COMMANDS))
+    assert command["kind"] == "promote_model"
+    assert (command["model_version"], command["reason"]) == (trained["version"], "newer")
