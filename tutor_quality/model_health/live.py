@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tutor_quality.model_health.logits import fit_line
-from tutor_quality.model_health.metrics import ECE_BINS, LEAD_BANDS
+from tutor_quality.model_health.metrics import LEAD_BANDS
 from tutor_quality.model_health.shift import FEWEST, Profile
 
 OVERALL = -1
@@ -16,7 +16,7 @@ FEWEST_FOR_SLOPE = 20
 BAND_NAMES = tuple(name for name, _ in LEAD_BANDS)
 
 Sums = Mapping[str, Any]
-"""n, bad, predicted, logit, brier, log_loss of one part."""
+"""bin, n, bad, predicted, logit, brier, log_loss of one part."""
 
 
 def by_source(fates: Iterable[Sums], parts: Iterable[Sums]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def by_source(fates: Iterable[Sums], parts: Iterable[Sums]) -> dict[str, Any]:
 
 
 def metrics_of(parts: Sequence[Sums]) -> dict[str, Any]:
-    """Of parts of equal mass, rising in probability."""
+    """Of parts that rise in probability."""
     n = sum(part["n"] for part in parts)
     bad = sum(part["bad"] for part in parts)
     if not n:
@@ -75,15 +75,14 @@ def metrics_of(parts: Sequence[Sums]) -> dict[str, Any]:
 
 
 def _bins(parts: Sequence[Sums]) -> list[dict[str, Any]]:
-    """Fifteen bins of equal mass from more parts than that."""
-    groups = np.array_split(np.arange(len(parts)), min(ECE_BINS, len(parts)))
-    bins = []
-    for group in groups:
-        n, bad, predicted = (
-            sum(parts[place][name] for place in group) for name in ("n", "bad", "predicted")
-        )
-        bins.append({"n": n, "predicted": predicted / n, "observed": bad / n})
-    return bins
+    sums: dict[int, list[float]] = defaultdict(lambda: [0, 0, 0.0])
+    for part in parts:
+        for place, name in enumerate(("n", "bad", "predicted")):
+            sums[part["bin"]][place] += part[name]
+    return [
+        {"n": n, "predicted": predicted / n, "observed": bad / n}
+        for n, bad, predicted in sums.values()
+    ]
 
 
 def _line(parts: Sequence[Sums]) -> tuple[float, float]:

@@ -11,8 +11,10 @@ from typing import Any
 
 from tutor_quality.storage.queries import Connection, Row
 
+BINS = 15
+"""Of equal mass, as those of the model card's calibration error."""
 PARTS = 60
-"""Of equal mass; a multiple of the bins of the calibration error."""
+"""Of equal mass, fine enough to fit a calibration line to their means."""
 OVERALL = -1
 """As a band: all of them."""
 MOST_OUTCOMES = 50_000
@@ -77,21 +79,21 @@ async def fates(connection: Connection, judging: Judging) -> list[Row]:
 
 
 async def parts(connection: Connection, judging: Judging) -> list[Row]:
-    """Sums over parts of equal mass, rising in probability, by source and band."""
+    """Sums over parts of bins of equal mass, rising in probability, by source and band."""
     rows: list[Row] = await connection.fetch(
         _JUDGED
         + f""", placed AS (
             SELECT source, scope, (fate = 'bad')::int AS y,
                 least(greatest(probability, 1e-9), 1 - 1e-9) AS p,
-                ntile({PARTS}) OVER (PARTITION BY source, scope ORDER BY probability, event_id)
-                    AS part
+                ntile({BINS}) OVER rising AS bin, ntile({PARTS}) OVER rising AS part
             FROM judged CROSS JOIN LATERAL (VALUES (band), ({OVERALL})) AS scopes (scope)
             WHERE fate IN ('bad', 'good')
+            WINDOW rising AS (PARTITION BY source, scope ORDER BY probability, event_id)
         )
-        SELECT source, scope, part, count(*) AS n, sum(y) AS bad, sum(p) AS predicted,
+        SELECT source, scope, bin, part, count(*) AS n, sum(y) AS bad, sum(p) AS predicted,
             sum(ln(p / (1 - p))) AS logit, sum((p - y) * (p - y)) AS brier,
             -sum(CASE y WHEN 1 THEN ln(p) ELSE ln(1 - p) END) AS log_loss
-        FROM placed GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
+        FROM placed GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
         *judging.arguments,
     )
     return rows
