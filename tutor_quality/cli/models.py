@@ -1,10 +1,12 @@
 """`tq models`: the versions of the reschedule model, and which of them serves."""
 
+import asyncio
 import json
 import os
 import pwd
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
@@ -12,7 +14,7 @@ from uuid import uuid4
 import typer
 
 from tutor_quality.clock import SystemClock
-from tutor_quality.errors import ConfigurationError, TransientFailure
+from tutor_quality.errors import ConfigurationError, InvalidInput, TransientFailure
 from tutor_quality.model_health.standing import Standing
 from tutor_quality.settings import Settings
 
@@ -89,6 +91,54 @@ def rollback(why: Why = "", by: By = "", as_json: AsJson = False) -> None:
     """Back to the champion before this one."""
     registry = _registry()
     _change_standing(registry, registry.rollback, by, why, as_json)
+
+
+@app.command()
+def recalibrate(
+    days: Annotated[int, typer.Option(min=7, help="outcomes of so many days up to now")] = 120,
+    as_json: AsJson = False,
+) -> None:
+    """Makes a version of the champion that is set right by what became of its predictions.
+
+    Only if that foretells the latest outcomes better; `tq models promote` puts it to use.
+    """
+    import tempfile
+
+    from models.publishing import republish
+    from models.recalibration import recalibrated
+
+    registry = _registry()
+    champion = registry.load(registry.standing().champion)
+    raw, bad = asyncio.run(_outcomes(champion.version, champion.manifest["spec"]["label"], days))
+    found = recalibrated(champion.model, raw, bad)
+    with tempfile.TemporaryDirectory() as folder:
+        republish(Path(folder), champion, found)
+        version = registry.add(Path(folder)).version
+    answer = {"version": version, "from": champion.version, **found.figures}
+    text = "version {version}: log loss of the latest outcomes {log_loss_before:.4f} -> "
+    print(json.dumps(answer) if as_json else (text + "{log_loss_after:.4f}").format(**answer))
+
+
+async def _outcomes(version: str, label: dict[str, Any], days: int) -> tuple[Any, Any]:
+    """(raw logits, labels) of the version's first prediction of each slot, by the slots' starts."""
+    import asyncpg
+    import numpy as np
+
+    from tutor_quality.local.connections import connections
+    from tutor_quality.storage import judgements, queries
+
+    connection = await asyncpg.connect(connections(Settings()).database_url)
+    try:
+        until = (await queries.data_version(connection)).as_of
+        if until is None:
+            raise InvalidInput("nothing has been applied yet: there are no outcomes")
+        since = until - timedelta(days=days)
+        judging = judgements.Judging.by_rule(version, since, until, label)
+        rows = await judgements.outcomes(connection, judging)
+    finally:
+        await connection.close()
+    raw = np.array([row["raw_score"] for row in rows], dtype=np.float64)
+    return raw, np.array([row["bad"] for row in rows], dtype=np.int8)
 
 
 def _registry() -> "Registry":
