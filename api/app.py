@@ -18,6 +18,7 @@ from api.guard import Guard, TokenRules
 from api.limits import Limits
 from api.live import Live
 from api.metrics import Metrics
+from api.model_health import ModelHealth
 from api.pages import Pages, Versions
 from api.repeats import Repeats
 from api.routes import (
@@ -27,6 +28,7 @@ from api.routes import (
     events,
     health,
     login,
+    models,
     overview,
     pipeline,
     sessions,
@@ -44,6 +46,7 @@ ROUTERS = (
     tutors.router,
     upcoming.router,
     overview.router,
+    models.router,
     alerts.router,
     pipeline.router,
     events.router,
@@ -106,6 +109,7 @@ def _services(settings: Settings, clock: Clock) -> Services:
         pages=Pages(Versions(database)),
         totals=Totals(),
         metrics=metrics,
+        model_health=ModelHealth(database, clock, metrics, settings.model_path),
         risk_threshold=settings.risk_threshold,
     )
 

@@ -480,3 +480,141 @@ def alert_item(row: Mapping[str, Any]) -> dict[str, Any]:
         item[name] = percent(row[name])
     item["risk_threshold"] = percent(row["risk_threshold"])
     return item
+
+
+ModelRole = Literal["champion", "challenger"] | None
+Metric = Annotated[float | None, Field(description="null = too little to tell")]
+
+
+class ModelFigures(Body):
+    """On the latest quarter of the training history, by a model that never saw it."""
+
+    n: Count | None
+    bad: Count | None
+    auc: Metric
+    pr_auc: Metric
+    brier: Metric
+    log_loss: Metric = Field(description="nats")
+    ece: Metric = Field(description="expected calibration error, 15 bins of equal mass")
+    slope: Metric = Field(description="calibration slope; 1 = right")
+    o_e: Metric = Field(description="bad endings, observed over expected")
+
+
+class ReliabilityBin(Body):
+    n: Count
+    predicted: float
+    observed: float
+
+
+class ModelItem(Body):
+    version: str
+    role: ModelRole
+    source: str | None = Field(description="what it was made of")
+    rows: Count | None
+    test: ModelFigures
+
+
+class ModelChange(Body):
+    at: datetime
+    by: str
+    champion: str
+    challenger: str | None
+    why: str
+
+
+class ModelWorker(Body):
+    """What the owner of a partition says of its model."""
+
+    partition: int
+    champion: str | None = Field(description="null = the fallbacks answer")
+    challenger: str | None
+    wanted: str
+    degraded: bool
+    why: str | None
+    said_at: datetime
+
+
+class Models(Body):
+    champion: str
+    challenger: str | None = Field(description="predicts unseen beside the champion")
+    models: list[ModelItem]
+    changes: list[ModelChange] = Field(description="who served when, newest first")
+    sources: dict[str, int] = Field(description="shown predictions by what made them, 28 days")
+    fallback_share: Fraction
+    workers: list[ModelWorker]
+    since: datetime
+    as_of: AsOf
+
+
+class ModelTest(ModelFigures):
+    base_rate_log_loss: float
+    intervals_90: dict[str, tuple[float, float]]
+    reliability: list[ReliabilityBin]
+    precision_recall: list[tuple[float, float]] = Field(description="(recall, precision)")
+    by_lead_band: dict[str, ModelFigures]
+
+
+class ModelCard(Body):
+    source: str | None
+    seed: int | None
+    events: Count | None
+    rows: Count | None
+    tutors: Count | None
+    bad_share: Fraction
+    first_start: datetime
+    last_start: datetime
+    rows_left_out: dict[str, int]
+    strongest_features: dict[str, float] = Field(description="share of the trees' gain")
+    suspicions: dict[str, str]
+    label: dict[str, list[list[str | None]]] = Field(description="endings as [kind, initiator]")
+    test: ModelTest
+
+
+class LiveFigures(Body):
+    n: Count = Field(description="predictions whose slot has begun and ended good or bad")
+    bad: Count
+    brier: Metric
+    log_loss: Metric
+    ece: Metric
+    intercept: Metric
+    slope: Metric
+    o_e: Metric
+    o_e_low: Metric = Field(description="90 % interval")
+    o_e_high: Metric
+    reliability: list[ReliabilityBin]
+
+
+class LiveSource(Body):
+    overall: LiveFigures
+    bands: dict[str, LiveFigures] = Field(description="by time from the prediction to the start")
+    fates: dict[str, int] = Field(
+        description="all predictions whose slot has begun: good, bad, unresolved, censored by …"
+    )
+
+
+class ModelDrift(Body):
+    """An alarm is false in fewer than one of a hundred windows without drift."""
+
+    state: Literal["too few", "stable", "drifting"]
+    n: Count
+    direction: Literal["too low", "too high"] | None = Field(
+        description="how the probabilities have become"
+    )
+    since: datetime | None = Field(description="start of the slot that it seems to begin with")
+    evidence: float
+    threshold: float
+    design_effect: float = Field(description="how much less the outcomes tell, as tutors cluster")
+
+
+class ModelDetail(Body):
+    version: str
+    role: ModelRole
+    card: ModelCard | None = Field(description="null for the fallbacks")
+    live: dict[str, LiveSource] = Field(description="by source: model, or the fallback's name")
+    drift: ModelDrift
+    shifts: dict[str, float] = Field(
+        description="population stability index of bounded features against the training set;"
+        " below 0.1 is stable, above 0.25 another population"
+    )
+    since: datetime = Field(description="live figures are of slots that began after this")
+    as_of: AsOf

@@ -14,6 +14,7 @@ from api.guard import Guard
 from api.limits import Limits
 from api.live import Live
 from api.metrics import Metrics
+from api.model_health import ModelHealth
 from api.pages import Pages
 from api.repeats import Repeats
 from api.totals import Totals
@@ -34,13 +35,15 @@ class Services:
     pages: Pages
     totals: Totals[TutorFilter | SlotFilter]
     metrics: Metrics
+    model_health: ModelHealth
     risk_threshold: float
     """A fraction."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         await self.database.open()
-        tasks = [asyncio.create_task(self.bookkeeper.run()), asyncio.create_task(self.live.run())]
+        work = (self.bookkeeper.run(), self.live.run(), self.model_health.run())
+        tasks = [asyncio.create_task(part) for part in work]
         try:
             yield
         finally:

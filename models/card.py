@@ -35,6 +35,7 @@ def card(artefact: Artefact, plots: Sequence[str] = ()) -> str:
     return "\n".join(
         [
             _head(artefact, model, about) + _figures(test),
+            *_recalibrated(about),
             _table("By time from the look to the start", test["by_lead_band"]),
             _table("Tutors of the training set, and new ones", test["by_tutor"]),
             _reliability(test),
@@ -59,6 +60,19 @@ def _head(artefact: Artefact, model: Model, about: dict[str, Any]) -> str:
         left=", ".join(f"{count:,} {why}" for why, count in left.items()),
         context=", ".join(column.name for column in model.spec.context) or "none",
     )
+
+
+def _recalibrated(about: dict[str, Any]) -> list[str]:
+    found = about.get("recalibrated")
+    if found is None:
+        return []
+    text = (
+        "### Recalibrated\nThe figures here are those of version `{from}`. With what became of "
+        "{outcomes:,} slots its logit was set right: {shift:+.3f} + {slope:.3f} · logit. On the "
+        "latest {held_out:,} of them that lowers the log loss from {log_loss_before:.4f} to "
+        "{log_loss_after:.4f}.\n"
+    )
+    return [text.format(**found)]
 
 
 def _endings(endings: list[list[str | None]]) -> str:

@@ -13,8 +13,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from models.files import read_history
 from schemas.admin import apply_topics
+from schemas.codec import decode
+from schemas.topics import COMMANDS
 from tests.support import broker, stages
+from tutor_quality.domain.sessions import SessionEvent
+from tutor_quality.ingest.log import logged_events, read_topic
+from tutor_quality.ingest.mapping import load_sessions_mapping
 from tutor_quality.local.postgres import Postgres
 from tutor_quality.settings import inherited_environment
 from tutor_quality.storage.migrate import upgrade
@@ -135,6 +141,17 @@ def test_the_same_file_again_changes_no_count(stack: Stack) -> None:
     assert events["count"] == EVENTS
 
 
+def test_the_log_is_the_same_history_as_the_file(stack: Stack) -> None:
+    """What `tq train` learns from, whichever of the two it is given."""
+    written = read_history(ROOT / HOTEL[0], load_sessions_mapping(ROOT / HOTEL[2]))
+    logged = list(logged_events(stack.kafka))
+    assert sorted(logged, key=_id) == sorted(written, key=_id)
+
+
+def _id(event: SessionEvent) -> str:
+    return event.event_id
+
+
 def test_postgres_equals_the_raw_log_with_all_transitions(stack: Stack) -> None:
     found = stack.answer("verify", "--transitions")
     assert found["differences"] == []
@@ -225,3 +242,16 @@ def test_wrong_arguments_are_explained(stack: Stack, arguments: tuple[str, ...],
     done = stack.tq(*arguments)
     assert done.returncode == 1
     assert said in done.stderr
+
+
+def test_a_model_is_trained_on_the_log(stack: Stack, tmp_path: Path) -> None:
+    world = ("--tutors", "12", "--events", "6000", "--days", "120")
+    assert stack.tq("simulate", *world, "--send").returncode == 0
+    trained = stack.answer("train", "reschedule", "--from-kafka", "--out", str(tmp_path))
+    assert trained["events"] == len(list(logged_events(stack.kafka)))
+    assert trained["source"] == "the input topic"
+    promoted = stack.answer("models", "promote", str(tmp_path), "--why", "newer")
+    assert (promoted["champion"], promoted["announced"]) == (trained["version"], True)
+    (command,) = (decode("command", r.value) for r in read_topic(stack.kafka, COMMANDS))
+    assert command["kind"] == "promote_model"
+    assert (command["model_version"], command["reason"]) == (trained["version"], "newer")

@@ -7,12 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import slow_features
 from tutor_quality.domain.sessions import SessionEvent
-from tutor_quality.features import FeatureSpec, LabelRule, Row, TutorState, features, fold, replay
+from tutor_quality.features import (
+    FeatureSpec,
+    LabelRule,
+    Row,
+    TutorState,
+    features,
+    fold,
+    replay,
+    vectors,
+)
 from tutor_quality.features.replay import in_order
 from tutor_quality.simulation import SimulationConfig, simulate
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 START = 1_700_000_000_000
 SPEC = FeatureSpec(LabelRule.tutor_moved(), base_rate=0.15)
 
@@ -31,7 +42,7 @@ def history(seed: int, events: int = 300, tutors: int = 3) -> list[SessionEvent]
     return [event for _, event in simulate(config, np.random.default_rng(seed))]
 
 
-def vectors(rows: Sequence[Row]) -> dict[tuple[str, int, int], bytes]:
+def bytes_of(rows: Sequence[Row]) -> dict[tuple[str, int, int], bytes]:
     return {
         (row.slot.session_id, row.slot.start, row.as_of): np.array(
             row.vector, dtype=np.float32
@@ -59,9 +70,9 @@ def test_shifting_or_dropping_the_future_changes_no_vector(seed: int, day: int, 
             if event.occurred_at > cut
         ),
     ]
-    whole = {key: v for key, v in vectors(list(replay(events, SPEC))).items() if key[2] <= cut}
-    assert {k: v for k, v in vectors(list(replay(poisoned, SPEC))).items() if k[2] <= cut} == whole
-    assert {k: v for k, v in vectors(list(replay(past, SPEC))).items() if k[2] <= cut} == whole
+    whole = {key: v for key, v in bytes_of(list(replay(events, SPEC))).items() if key[2] <= cut}
+    assert {k: v for k, v in bytes_of(list(replay(poisoned, SPEC))).items() if k[2] <= cut} == whole
+    assert {k: v for k, v in bytes_of(list(replay(past, SPEC))).items() if k[2] <= cut} == whole
 
 
 @settings(max_examples=10, deadline=None)
@@ -69,7 +80,7 @@ def test_shifting_or_dropping_the_future_changes_no_vector(seed: int, day: int, 
 def test_repeated_facts_change_no_vector(seed: int) -> None:
     events = in_order({event.event_id: event for event in history(seed)}.values())
     twice = in_order([*events, *events])
-    assert vectors(list(replay(twice, SPEC))) == vectors(list(replay(events, SPEC)))
+    assert bytes_of(list(replay(twice, SPEC))) == bytes_of(list(replay(events, SPEC)))
 
 
 @settings(max_examples=10, deadline=None)
@@ -109,3 +120,18 @@ def test_facts_that_come_late_end_up_where_punctual_ones_do(seed: int) -> None:
             for vector in both:
                 vector[skip] = 0
             assert both[0] == pytest.approx(both[1], nan_ok=True, rel=1e-6, abs=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 20 * 24))
+def test_vectors_made_together_equal_those_made_slowly_to_the_last_bit(
+    seed: int, hours: int
+) -> None:
+    state = TutorState()
+    for event in history(seed, events=250, tutors=1):
+        fold(state, event, SPEC)
+    as_of = state.now + hours * HOUR_MS
+    slots = list(state.slots.values())
+    together = vectors(state, slots, as_of, SPEC)
+    slowly = [slow_features.features(state, slot, as_of, SPEC) for slot in slots]
+    assert np.array(together).tobytes() == np.array(slowly).tobytes()

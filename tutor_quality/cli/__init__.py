@@ -29,7 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rebuild": ("rebuild", "build the read model anew from the log, compare, and swap"),
     "train": ("train", "train a model on a mapped CSV file"),
     "evaluate": ("evaluate", "how good a model's predictions for a mapped CSV file are"),
-    "models": ("models", "check a model on disk and show its card"),
+    "models": (
+        "models",
+        "versions of the model: list, show, promote, challenge, roll back, recalibrate",
+    ),
     "campaign": ("campaign", "prove by injected faults that the numbers stay exact"),
     "topics": ("topics", "the catalogue of topics, and how the broker differs from it"),
 }

@@ -5,7 +5,7 @@
 
 from tutor_quality.features.labels import Label, LabelRule
 from tutor_quality.features.replay import Mark, Row, replay
-from tutor_quality.features.reschedule import features, posterior
+from tutor_quality.features.reschedule import features, posterior, vectors
 from tutor_quality.features.spec import ContextColumn, Feature, FeatureSpec
 from tutor_quality.features.state import Slot, TutorState, fold
 
@@ -23,4 +23,5 @@ __all__ = [
     "fold",
     "posterior",
     "replay",
+    "vectors",
 ]

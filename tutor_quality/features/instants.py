@@ -21,8 +21,10 @@ class Instants:
             insort(self.times, at)
 
     def remove(self, at: int) -> None:
-        """`at` must be there."""
-        del self.times[bisect_right(self.times, at) - 1]
+        """One that was forgotten is gone already."""
+        place = bisect_right(self.times, at) - 1
+        if place >= 0 and self.times[place] == at:
+            del self.times[place]
 
     def count(self, after: int, until: int) -> int:
         """How many lie in (after, until]."""

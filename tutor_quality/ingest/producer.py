@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.codec import encode
 from schemas.lifecycle import encode_event, encode_tick
 from schemas.registry import latest
-from schemas.topics import LIFECYCLE, STUDENT_PROFILE, TUTOR_PROFILE, Topic
+from schemas.topics import COMMANDS, LIFECYCLE, STUDENT_PROFILE, TUTOR_PROFILE, Topic
 from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import ConfigurationError, TransientFailure
 
@@ -82,6 +82,11 @@ class LogWriter:
     def send_student(self, profile: Mapping[str, object]) -> None:
         """`profile` has fields of `student_profile.avsc`."""
         self._send_profile(STUDENT_PROFILE, "student_profile", str(profile["student_id"]), profile)
+
+    def send_command(self, key: str, command: Mapping[str, object]) -> None:
+        """`command` has fields of `command.avsc`; `key` is the entity it is about."""
+        value = encode("command", {**_defaults("command"), **command})
+        self._send(COMMANDS, key.encode(), value, int(str(command["requested_at"])))
 
     def mark_time(self, instant: int) -> None:
         """Tell every partition of the input that time has come to `instant`, ms.

@@ -1,6 +1,7 @@
 """Probabilities and logits, and the straight line that sets logits right."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +47,19 @@ class Line:
         return Calibrator(self.shift, self.slope)
 
 
-def fit_line(z: Floats, y: Labels) -> Line:
-    """Maximum likelihood; errors as if slots ended independently of each other."""
+def fit_line(z: Floats, y: NDArray[Any], weight: Floats | None = None) -> Line:
+    """Maximum likelihood; errors as if slots ended independently of each other.
+
+    `y` are labels, or shares of `weight` labels with one logit.
+    """
+    w = np.ones_like(z) if weight is None else weight
     theta, prior = np.array([0.0, 1.0]), np.array([0.0, 1.0])
     design = np.stack([np.ones_like(z), z])
     information = np.eye(2) / WIDE**2
     for _ in range(NEWTON_STEPS):
         q = logistic(theta @ design)
-        information = (design * (q * (1 - q))) @ design.T + np.eye(2) / WIDE**2
-        step = design @ (y - q) - (theta - prior) / WIDE**2
+        information = (design * (w * q * (1 - q))) @ design.T + np.eye(2) / WIDE**2
+        step = design @ (w * (y - q)) - (theta - prior) / WIDE**2
         theta = np.clip(theta + np.linalg.solve(information, step), [-8.0, 0.02], [8.0, 20.0])
     errors = np.sqrt(np.diag(np.linalg.inv(information)))
     return Line(float(theta[0]), float(theta[1]), float(errors[0]), float(errors[1]))

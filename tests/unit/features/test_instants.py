@@ -13,6 +13,14 @@ def test_instants_count_a_half_open_interval() -> None:
     assert instants.times == [1, 3, 5]
 
 
+def test_an_instant_that_was_forgotten_is_not_removed_in_anothers_place() -> None:
+    instants = Instants([1, 5, 9])
+    instants.forget(4)
+    instants.remove(1)
+    instants.remove(7)
+    assert instants.times == [5, 9]
+
+
 def test_the_last_instant_is_at_or_before_the_one_asked_for() -> None:
     instants = Instants([1, 3])
     assert (instants.last(0), instants.last(2), instants.last(3)) == (None, 1, 3)

@@ -126,6 +126,18 @@ def test_a_slot_that_others_moved_says_nothing_of_the_tutor() -> None:
     assert vector["tutor_total_sessions_7d"] == 1
 
 
+def test_a_correction_months_after_an_early_cancellation_takes_back_only_that() -> None:
+    start = NOON + 150 * DAY_MS
+    at = NOON - DAY_MS
+    state = TutorState()
+    early = moved(1, at=at, start=start)
+    later = [moved(n, at=NOON + n * DAY_MS, start=NOON + n * DAY_MS) for n in range(100, 130)]
+    right = moved(1, at=NOON + 131 * DAY_MS, start=start, initiator=InitiatorName.STUDENT)
+    for event in (booked(1, at=at - DAY_MS, start=start), early, *later, right):
+        fold(state, event, SPEC)
+    assert len(state.moved.times) == len(later)
+
+
 def test_siblings_at_the_same_start_are_counted_by_what_became_of_them() -> None:
     start = UPCOMING.scheduled_start
     vector = upcoming(

@@ -8,6 +8,8 @@ from textwrap import dedent
 
 import pytest
 
+from models.artefact import save
+from models.recipe import Trained
 from tests.unit.models.conftest import DAY_MS, START
 from tutor_quality.cli import evaluate, models, train
 from tutor_quality.domain.sessions import EventType, SessionEvent
@@ -107,6 +109,45 @@ def test_a_model_is_trained_on_one_file_and_judged_on_a_later_one(
 
     run(models, "show", files / "model", "--json")
     assert json.loads(capsys.readouterr().out)["version"] == trained["version"]
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TQ_DATA_DIR", str(tmp_path))
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def another(tmp_path: Path, trained: Trained) -> Path:
+    save(tmp_path / "another", trained.model, trained.golden, trained.about)
+    return tmp_path / "another"
+
+
+def test_a_model_is_promoted_listed_and_rolled_back_without_a_running_stack(
+    registry: Path, another: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(models, "promote", another, "--by", "ann", "--why", "better", "--json")
+    said = capsys.readouterr()
+    promoted = json.loads(said.out)
+    assert not promoted["announced"] and "no stack runs" in said.err
+    run(models, "ls", "--json")
+    listed = json.loads(capsys.readouterr().out)
+    roles = {row["version"]: row["role"] for row in listed["models"]}
+    assert roles == {promoted["champion"]: "champion", promoted["previous"]: None}
+    (change,) = listed["changes"]
+    assert (change["by"], change["why"]) == ("ann", "better")
+    run(models, "challenge", promoted["previous"], "--json")
+    assert json.loads(capsys.readouterr().out)["challenger"] == promoted["previous"]
+    run(models, "withdraw", "--json")
+    assert json.loads(capsys.readouterr().out)["challenger"] is None
+    run(models, "rollback", "--json")
+    assert json.loads(capsys.readouterr().out)["champion"] == promoted["previous"]
+
+
+def test_a_list_can_be_read(registry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(models, "ls")
+    assert "champion" in capsys.readouterr().out
+    assert not registry.exists()
 
 
 def test_an_empty_folder_is_no_model(files: Path) -> None:

@@ -19,21 +19,28 @@ from tutor_quality.model_health.standing import STANDING, version_of
 WHO = {"by": "ann", "why": "a test"}
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, trained: Trained) -> tuple[Path, str, str]:
+    """A registry with two versions of the trained model, of different calibrations."""
+    folder = tmp_path_factory.mktemp("filled")
+    added = []
+    for shift in (0.1, 0.2):
+        model = replace(trained.model, calibrator=Calibrator(shift, 1.0))
+        save(folder / str(shift), model, trained.golden, trained.about)
+        added.append(Registry(folder / "registry").add(folder / str(shift)).version)
+    return folder / "registry", added[0], added[1]
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     return Registry(tmp_path / "registry")
 
 
-def a_version(registry: Registry, folder: Path, trained: Trained, shift: float) -> str:
-    """The trained model with another calibration."""
-    model = replace(trained.model, calibrator=Calibrator(shift, 1.0))
-    save(folder / str(shift), model, trained.golden, trained.about)
-    return registry.add(folder / str(shift)).version
-
-
 @pytest.fixture
-def versions(registry: Registry, tmp_path: Path, trained: Trained) -> tuple[str, str]:
-    one, two = (a_version(registry, tmp_path, trained, shift) for shift in (0.1, 0.2))
+def versions(registry: Registry, filled: tuple[Path, str, str]) -> tuple[str, str]:
+    """In `registry`."""
+    source, one, two = filled
+    shutil.copytree(source, registry.folder)
     return one, two
 
 
