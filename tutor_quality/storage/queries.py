@@ -115,15 +115,17 @@ UNSCORED = "unscored"
 ALL_TUTORS = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
 SCORED = "tutor_scores s JOIN tutors t ON t.id = s.tutor_id"
 TUTOR_COLUMNS = (
-    " t.id::text, t.name, t.email, t.external_id, s.as_of, s.risk_level, s.evidence,"
-    " coalesce(s.is_high_risk, false) AS is_high_risk,"
+    " t.id::text, t.name, t.email, t.external_id,"
     " s.reschedule_rate_7d, s.reschedule_rate_30d, s.reschedule_rate_90d,"
-    + ",".join(
-        f" coalesce(s.{name}_{days}d, 0) AS {name}_{days}d"
+    + "".join(
+        f" coalesce(s.{name}_{days}d, 0) AS {name}_{days}d,"
         for name in ("total_sessions", "tutor_reschedules")
-        for days in (7, 30, 90)
+        for days in WINDOWS
     )
+    + " coalesce(s.is_high_risk, false) AS is_high_risk, s.risk_level, s.evidence,"
+    " s.as_of AS last_calculated_at"
 )
+"""As they are shown, but for the rates: those are fractions here."""
 
 
 @dataclass(frozen=True, slots=True)
