@@ -13,10 +13,11 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api.binding import Binding
+from api.binding import Binding, unknown
 from api.errors import invalid_request
 from tutor_quality.errors import ConfigurationError
 
@@ -120,10 +121,9 @@ class ScopedRoute(APIRoute):
                 request = StrictRequest(request, self.max_body_bytes)
             if scopes:
                 await admitted_to(self, services.guard, request)
-            if self.include_in_schema:
-                # Pages of the dashboard keep their own state in the query.
-                _refuse_unknown(request, known)
             if takes_json:
+                if errors := unknown(request, known):
+                    raise RequestValidationError(errors)
                 _expect_json(request)
             if conditional and not hasattr(request.state, "version"):
                 request.state.version = await services.versions.now()
@@ -135,7 +135,8 @@ class ScopedRoute(APIRoute):
         return guarded
 
     def _handler_without_body(self) -> Handler:
-        binding = Binding(self.dependant)
+        # Pages of the dashboard keep their own state in the query.
+        binding = Binding(self.dependant, strict=self.include_in_schema)
 
         async def handle(request: Request) -> Response:
             response: Response = await self.endpoint(**binding.arguments(request))
@@ -163,17 +164,6 @@ def _documented(scopes: frozenset[str]) -> dict[str, Any]:
     if not scopes:
         return {"security": []}
     return {"security": [{scheme: []} for scheme in SCHEMES], "x-scopes": sorted(scopes)}
-
-
-def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
-    unknown = request.query_params.keys() - known
-    if unknown:
-        raise invalid_request(
-            [
-                {"parameter": name, "detail": "there is no such parameter"}
-                for name in sorted(unknown)
-            ]
-        )
 
 
 def _expect_json(request: Request) -> None:

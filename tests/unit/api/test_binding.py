@@ -55,13 +55,14 @@ def test_what_is_given_is_converted_and_the_rest_has_its_default() -> None:
 
 
 def test_every_parameter_that_is_wrong_is_named() -> None:
-    request = a_request("limit=11", some_id="ada", last_event_id="too long")
+    request = a_request("limit=11&colour=red", some_id="ada", last_event_id="too long")
     with pytest.raises(RequestValidationError) as raised:
         binding_of(endpoint).arguments(request)
     assert {error["loc"] for error in raised.value.errors()} == {
         ("path", "some_id"),
         ("query", "kind"),
         ("query", "limit"),
+        ("query", "colour"),
         ("header", "last-event-id"),
     }
 
