@@ -7,15 +7,17 @@
 Several scopes mean: any of them. The check runs before the body is read.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import orjson
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from api.binding import Binding, unknown
 from api.errors import invalid_request
 from tutor_quality.errors import ConfigurationError
 
@@ -44,11 +46,6 @@ class Principal:
 class Admission(Protocol):
     async def admit(self, request: Request, scopes: frozenset[str]) -> Principal:
         """The caller, who has one of `scopes`; raises Problem 401, 403 or 429."""
-
-
-class Keeper(Protocol):
-    async def answer(self, request: Request, make: Callable[[], Awaitable[Response]]) -> Response:
-        """An answer kept from the same data, else what `make` makes."""
 
 
 def requires(*scopes: str) -> Callable[[Endpoint], Endpoint]:
@@ -111,31 +108,48 @@ class ScopedRoute(APIRoute):
         super().__init__(path, endpoint, openapi_extra=extra, **options)
 
     def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
+        takes_json = self.body_field is not None
+        handle = super().get_route_handler() if takes_json else self._handler_without_body()
         scopes = self.scopes
         known = frozenset(field.alias for field in self.dependant.query_params)
         conditional = 304 in self.responses
-        takes_json = self.body_field is not None
+        has_body = "GET" not in (self.methods or ())
 
         async def guarded(request: Request) -> Response:
+            services = request.app.state.services
+            if has_body:
+                request = StrictRequest(request, self.max_body_bytes)
             if scopes:
-                admission: Admission = request.app.state.services.guard
-                request.state.principal = await admission.admit(request, scopes)
-
-            async def make() -> Response:
-                if self.include_in_schema:
-                    # Pages of the dashboard keep their own state in the query.
-                    _refuse_unknown(request, known)
-                if takes_json:
-                    _expect_json(request)
-                return await handle(StrictRequest(request, self.max_body_bytes))
-
-            if not conditional:
-                return await make()
-            pages: Keeper = request.app.state.services.pages
-            return await pages.answer(request, make)
+                await admitted_to(self, services.guard, request)
+            if takes_json:
+                if errors := unknown(request, known):
+                    raise RequestValidationError(errors)
+                _expect_json(request)
+            if conditional and not hasattr(request.state, "version"):
+                request.state.version = await services.versions.now()
+            response = await handle(request)
+            if conditional and "etag" in response.headers:
+                request.scope["kept_by"] = (response.headers["etag"], self)
+            return response
 
         return guarded
+
+    def _handler_without_body(self) -> Handler:
+        # Pages of the dashboard keep their own state in the query.
+        binding = Binding(self.dependant, strict=self.include_in_schema)
+
+        async def handle(request: Request) -> Response:
+            response: Response = await self.endpoint(**binding.arguments(request))
+            return response
+
+        return handle
+
+
+async def admitted_to(route: ScopedRoute, admission: Admission, request: Request) -> None:
+    """Lets the caller in, once a request; raises Problem 401, 403 or 429."""
+    if request.scope.get("admitted_to") is not route:
+        request.state.principal = await admission.admit(request, route.scopes)
+        request.scope["admitted_to"] = route
 
 
 def _scopes_of(path: str, endpoint: Callable[..., Any]) -> frozenset[str]:
@@ -150,17 +164,6 @@ def _documented(scopes: frozenset[str]) -> dict[str, Any]:
     if not scopes:
         return {"security": []}
     return {"security": [{scheme: []} for scheme in SCHEMES], "x-scopes": sorted(scopes)}
-
-
-def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
-    unknown = request.query_params.keys() - known
-    if unknown:
-        raise invalid_request(
-            [
-                {"parameter": name, "detail": "there is no such parameter"}
-                for name in sorted(unknown)
-            ]
-        )
 
 
 def _expect_json(request: Request) -> None:

@@ -19,7 +19,7 @@ from api.limits import Limits
 from api.live import Live
 from api.metrics import Metrics
 from api.model_health import ModelHealth
-from api.pages import Pages, Versions
+from api.pages import KeptPages, Versions
 from api.repeats import Repeats
 from api.routes import (
     alerts,
@@ -36,7 +36,7 @@ from api.routes import (
     upcoming,
 )
 from api.services import Services
-from api.totals import Totals
+from api.totals import PLACES_KEPT, Recent, Totals
 from tutor_quality.clock import Clock, SystemClock
 from tutor_quality.errors import ConfigurationError
 from tutor_quality.settings import Settings
@@ -106,8 +106,9 @@ def _services(settings: Settings, clock: Clock) -> Services:
         limits=limits,
         bookkeeper=bookkeeper,
         live=Live(database, metrics),
-        pages=Pages(Versions(database)),
+        versions=Versions(database),
         totals=Totals(),
+        places=Recent(PLACES_KEPT),
         metrics=metrics,
         model_health=ModelHealth(database, clock, metrics, settings.model_path),
         risk_threshold=settings.risk_threshold,
@@ -140,6 +141,10 @@ def _token_rules(settings: Settings) -> TokenRules | None:
 
 
 def _add_middleware(app: FastAPI, settings: Settings, services: Services) -> None:
+    """Each wraps those before it."""
+    # Never the live stream: its events must leave at once.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(KeptPages, admission=services.guard, versions=services.versions)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     if origins:
         app.add_middleware(
@@ -148,7 +153,5 @@ def _add_middleware(app: FastAPI, settings: Settings, services: Services) -> Non
             allow_methods=["GET", "POST"],
             allow_headers=["x-api-key", "authorization", "content-type", "idempotency-key"],
         )
-    # Never the live stream: its events must leave at once.
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
-    # Added last, so outermost: what others answer passes through it too.
+    # What others answer passes through it too.
     app.add_middleware(Edge, metrics=services.metrics, limits=services.limits)

@@ -7,7 +7,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,15 +23,17 @@ CONTENT_SECURITY_POLICY = (
     " font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'"
 )
-SECURITY_HEADERS = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-HSTS = "max-age=31536000"
+ALWAYS = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+"""Unless the answer says otherwise."""
+HSTS = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Edge:
@@ -40,7 +42,7 @@ class Edge:
     def __init__(self, app: ASGIApp, metrics: Metrics, limits: Limits) -> None:
         self._app = app
         self._metrics = metrics
-        self._limits = limits
+        self._policy = limits.policy.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,16 +68,15 @@ class Edge:
                 self._count(scope, status, time.perf_counter() - began)
 
     def _add_headers(self, scope: Scope, message: MutableMapping[str, Any]) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
-        headers.setdefault("cache-control", "no-store")
-        headers["x-request-id"] = scope["request_id"]
+        headers = list(message["headers"])
+        present = {name for name, _ in headers}
+        headers += [header for header in ALWAYS if header[0] not in present]
+        headers.append((b"x-request-id", scope["request_id"].encode()))
         if scope["scheme"] == "https":
-            headers["strict-transport-security"] = HSTS
+            headers.append(HSTS)
         if left := scope.get("rate_limit"):
-            headers["ratelimit-policy"] = self._limits.policy
-            headers["ratelimit"] = left
+            headers += [(b"ratelimit-policy", self._policy), (b"ratelimit", left.encode())]
+        message["headers"] = headers
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         # The path's template, never the path: labels must stay few.

@@ -103,7 +103,7 @@ class Guard:
             self._bookkeeper.refused(request, None, problem)
             raise
         try:
-            await self._limits.spend(request, principal.name)
+            self._limits.spend(request, principal.name)
             _check_scope(principal, scopes)
             _check_origin(request)
         except Problem as problem:
@@ -115,7 +115,7 @@ class Guard:
         """Who is calling; raises Problem 401, or 429 after too many wrong tries."""
         principal = await self._by_credentials(request)
         if principal is None:
-            await self._limits.count_failure(request)
+            self._limits.count_failure(request)
             raise _unauthenticated(request)
         return principal
 
@@ -179,7 +179,7 @@ class Guard:
 
     async def log_in(self, request: Request, token: str) -> str:
         """The cookie's value for a one-time link's token; raises Problem 401 or 429."""
-        await self._limits.count_login(request)
+        self._limits.count_login(request)
         now = instant(self._clock.now_ms())
         async with self._database.writing() as connection:
             redeemed = await logins.redeem(connection, self._pepper, token, now)

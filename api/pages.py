@@ -1,23 +1,29 @@
 """Answers that only depend on the data, kept while it stays the same.
 
 Each request still asks Postgres which data it is: nobody is shown an answer that is older than
-what was committed before the request came.
+what was committed before the request came. And each is admitted anew, with the scopes of the route
+that made the answer: keeping it saves the making, never the check.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import answers
+from api.access import Admission, ScopedRoute, admitted_to
 from api.database import Database
+from api.errors import Problem, on_transient_failure, problem_response
+from tutor_quality.errors import TransientFailure
 from tutor_quality.storage import queries
 from tutor_quality.storage.queries import DataVersion
 
 KEPT_BYTES = 16_000_000
+TELLING_APART = frozenset({b"accept", b"accept-encoding"})
+"""Headers that answers differ by; without the query and the credentials."""
 
 
 class Versions:
@@ -43,57 +49,90 @@ class Versions:
             return await queries.data_version(connection)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    tag: str
-    body: bytes
-    headers: list[tuple[bytes, bytes]]
-
-
-class Pages:
-    """What was answered last to the same question."""
-
-    def __init__(self, versions: Versions) -> None:
-        self._versions = versions
-        self._kept: OrderedDict[tuple[str, bytes, str], _Page] = OrderedDict()
-        self._bytes = 0
-
-    async def answer(self, request: Request, make: Callable[[], Awaitable[Response]]) -> Response:
-        """`make` finds the data version in `request.state.version`."""
-        version = request.state.version = await self._versions.now()
-        accept = request.headers.get("accept", "")
-        question = (request.url.path, request.scope["query_string"], accept)
-        page = self._kept.get(question)
-        if page is not None and page.tag == answers.etag(version):
-            self._kept.move_to_end(question)
-            return answers.not_modified(version) if answers.has(request, version) else _copy(page)
-        response = await make()
-        self._keep(question, response)
-        return response
-
-    def _keep(self, question: tuple[str, bytes, str], response: Response) -> None:
-        tag = response.headers.get("etag")
-        if tag is None or response.status_code != 200:
-            return
-        self._forget(question)
-        # A copy: on its way out the answer gets headers of its own.
-        self._kept[question] = _Page(tag, bytes(response.body), list(response.raw_headers))
-        self._bytes += len(response.body)
-        while self._bytes > KEPT_BYTES:
-            self._forget(next(iter(self._kept)))
-
-    def _forget(self, question: Any) -> None:
-        page = self._kept.pop(question, None)
-        self._bytes -= len(page.body) if page is not None else 0
-
-
-def _copy(page: _Page) -> Response:
-    response = Response(page.body)
-    response.raw_headers = list(page.headers)
-    return response
-
-
 def version_of(request: Request) -> DataVersion:
     version = request.state.version
     assert isinstance(version, DataVersion)
     return version
+
+
+Question = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    tag: str
+    route: ScopedRoute
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class KeptPages:
+    """ASGI, outside of compression, so that a page is compressed once."""
+
+    def __init__(self, app: ASGIApp, admission: Admission, versions: Versions) -> None:
+        self._app = app
+        self._admission = admission
+        self._versions = versions
+        self._kept: OrderedDict[Question, _Page] = OrderedDict()
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        question = _question(scope)
+        page = self._kept.get(question)
+        if page is not None and (response := await self._answer(page, Request(scope))):
+            self._kept.move_to_end(question)
+            await response(scope, receive, send)
+            return
+        await self._app(scope, receive, self._keeping(question, scope, send))
+
+    async def _answer(self, page: _Page, request: Request) -> Response | None:
+        """None if the data is not what the page was made from."""
+        request.scope["route"] = page.route
+        try:
+            await admitted_to(page.route, self._admission, request)
+            version = request.state.version = await self._versions.now()
+        except Problem as problem:
+            return problem_response(request, problem)
+        except TransientFailure as failure:
+            return await on_transient_failure(request, failure)
+        if page.tag != answers.etag(version):
+            return None
+        if answers.has(request, version):
+            return answers.not_modified(version)
+        response = Response(page.body)
+        response.raw_headers = list(page.headers)
+        return response
+
+    def _keeping(self, question: Question, scope: Scope, send: Send) -> Send:
+        status, headers = 0, []
+
+        async def keep(message: Message) -> None:
+            nonlocal status, headers
+            if message["type"] == "http.response.start":
+                # A copy: on its way out the answer gets headers of its own.
+                status, headers = message["status"], list(message["headers"])
+            elif "kept_by" in scope and status == 200:
+                tag, route = scope["kept_by"]
+                self._keep(question, _Page(tag, route, headers, bytes(message["body"])))
+            await send(message)
+
+        return keep
+
+    def _keep(self, question: Question, page: _Page) -> None:
+        self._forget(question)
+        self._kept[question] = page
+        self._bytes += len(page.body)
+        while self._bytes > KEPT_BYTES:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, question: Question) -> None:
+        page = self._kept.pop(question, None)
+        self._bytes -= len(page.body) if page is not None else 0
+
+
+def _question(scope: Scope) -> Question:
+    told_apart = [header for header in scope["headers"] if header[0] in TELLING_APART]
+    return (scope["path"], scope["query_string"], *told_apart)

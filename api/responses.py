@@ -7,6 +7,7 @@ hold it against them.
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -465,6 +466,7 @@ class Me(Body):
     scopes: list[str]
 
 
+@lru_cache(maxsize=10_000)
 def percent(fraction: float | None) -> float | None:
     return None if fraction is None else round(fraction * 100, 2)
 

@@ -1,7 +1,7 @@
 """What the routes work with; made by `create_app`, opened and closed with it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ from api.limits import Limits
 from api.live import Live
 from api.metrics import Metrics
 from api.model_health import ModelHealth
-from api.pages import Pages
+from api.pages import Versions
 from api.repeats import Repeats
-from api.totals import Totals
+from api.totals import Recent, Totals
 from tutor_quality.clock import Clock
-from tutor_quality.storage.queries import SlotFilter, TutorFilter
+from tutor_quality.storage.queries import Place, SlotFilter, TutorFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,10 @@ class Services:
     limits: Limits
     bookkeeper: Bookkeeper
     live: Live
-    pages: Pages
+    versions: Versions
     totals: Totals[TutorFilter | SlotFilter]
+    places: Recent[Hashable, Place]
+    """Where a page by offset begins, by data version, listing and offset."""
     metrics: Metrics
     model_health: ModelHealth
     risk_threshold: float

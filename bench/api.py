@@ -1,22 +1,26 @@
-"""What a page of 50 tutors costs, at 3,000 and 100,000 tutors.
+"""What a page of 50 tutors costs, at 3,000 and 100,000 tutors; and what a crowd of clients costs.
 
-    python -m bench.api [--seconds 5] [--tutors 3000 100000]
+    python -m bench.api [--seconds 5] [--tutors 3000 100000] [--crowd]
 
 Needs wrk. Prints one JSON object: CPU microseconds of the server and of Postgres per request, and
-the 99th percentile in milliseconds at 8 connections (wrk shares the machine).
+the 99th percentile in milliseconds at 8 connections (wrk shares the machine). With --crowd instead:
+2,000 idle live streams, and 1,000 clients that never finish what they say.
 """
 
 import argparse
 import asyncio
 import json
 import re
+import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import asyncpg
@@ -35,6 +39,14 @@ PAGE = "/api/tutors?limit=50"
 LISTING = "tutors:reschedule_rate_30d:desc:all"
 COLD_PAGES = 3_000
 """More than the API keeps."""
+STREAMS = 2_000
+IDLE_SECONDS = 30
+"""Two heartbeats of each stream."""
+SLOW = 1_000
+UNFINISHED_BODY = (
+    b"POST /api/sessions HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"
+)
 SLOWEST = re.compile(r"99%\s+([\d.]+)(us|ms|s)")
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 Figures = dict[str, Any]
@@ -55,7 +67,7 @@ class Bench:
         before = _cpu(self.server), _cpu(self.postgres)
         said = self._wrk(paths, headers, self.seconds)
         requests = int(re.findall(r"(\d+) requests in", said)[0])
-        if "Non-2xx" in said and not headers:
+        if "Non-2xx" in said and "If-None-Match" not in "".join(headers):
             raise RuntimeError(said)
         value, unit = SLOWEST.findall(said)[0]
         server, database = _cpu(self.server) - before[0], _cpu(self.postgres) - before[1]
@@ -86,6 +98,53 @@ class Bench:
             return str(answer.headers["etag"])
 
 
+def crowd_costs(seconds: int) -> Figures:
+    with TemporaryDirectory(prefix="tq-bench-") as name, _running(Path(name), 3_000) as made:
+        url, server, database, key, _ = made
+        bench = Bench(url, key, server, database, Path(name), seconds)
+        figures = {"page_alone": bench.measure([PAGE])}
+        streams = f"GET /api/events HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\r\n".encode()
+        with _connected(url, STREAMS, streams, server) as idle:
+            figures["idle_streams"] = {"clients": STREAMS, **idle(IDLE_SECONDS)}
+            figures["page_beside_streams"] = bench.measure([PAGE])
+        with (
+            _connected(url, SLOW // 2, b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", server),
+            _connected(url, SLOW // 2, UNFINISHED_BODY % key.encode(), server) as slow,
+        ):
+            figures["slow_clients"] = {"clients": SLOW, **slow(1)}
+            figures["page_beside_slow_clients"] = bench.measure([PAGE])
+        return figures
+
+
+@contextmanager
+def _connected(
+    url: str, clients: int, said: bytes, server: psutil.Process
+) -> Iterator[Callable[[int], Figures]]:
+    """`clients` connections that say `said` and then wait; gives what they cost meanwhile."""
+    address = urlsplit(url)
+    before = server.memory_info().rss, server.num_threads()
+    opened = [socket.create_connection((address.hostname, address.port)) for _ in range(clients)]
+    try:
+        for one in opened:
+            one.sendall(said)
+
+        def cost(seconds: int) -> Figures:
+            time.sleep(2)
+            cpu = _cpu(server)
+            time.sleep(seconds)
+            return {
+                "open": sum(c.status == "ESTABLISHED" for c in server.net_connections("tcp")),
+                "kb_each": round((server.memory_info().rss - before[0]) / clients / 1024, 1),
+                "more_threads": server.num_threads() - before[1],
+                "cpu_percent": round((_cpu(server) - cpu) / seconds * 100, 1),
+            }
+
+        yield cost
+    finally:
+        for one in opened:
+            one.close()
+
+
 def _cpu(process: psutil.Process) -> float:
     """Seconds, with its children."""
     every = [process, *process.children(recursive=True)]
@@ -98,15 +157,23 @@ def page_costs(tutors: int, seconds: int) -> Figures:
         bench = Bench(url, key, server, database, Path(name), seconds)
         cold = [f"{PAGE}&cursor={cursor}" for cursor in cursors]
         near, deep = cold[:COLD_PAGES], cold[-COLD_PAGES:]
-        offsets = [f"{PAGE}&offset={tutors - 60 - place}" for place in range(COLD_PAGES)]
+        offsets = [f"{PAGE}&offset={offset}" for offset in range(tutors // 2, tutors - 60, 50)]
+        # None is where another one ends, so that each is found by walking.
+        scattered = [
+            f"{PAGE}&offset={offset + odd}"
+            for odd in (0, 1)
+            for offset in range(tutors // 2, tutors - 60, 100)
+        ]
         figures = {
             "first_page_kept": bench.measure([PAGE]),
+            "first_page_kept_gzip": bench.measure([PAGE], ["Accept-Encoding: gzip"]),
             "first_page_304": bench.measure([PAGE], [f"If-None-Match: {bench.etag()}"]),
             "first_pages_anew": bench.measure(near),
         }
         if tutors > 2 * COLD_PAGES:
             figures["deep_pages_by_cursor"] = bench.measure(deep)
-            figures["deep_pages_by_offset"] = bench.measure(offsets)
+            figures["deep_pages_by_offset_in_order"] = bench.measure(offsets)
+            figures["deep_pages_by_offset_scattered"] = bench.measure(scattered)
         return figures
 
 
@@ -155,7 +222,7 @@ async def _fill(url: str, tutors: int) -> tuple[str, list[str]]:
         " ORDER BY reschedule_rate_30d DESC NULLS LAST, tutor_id LIMIT $1",
         tutors - 60,
     )
-    key = await keys.create(connection, PEPPER, "bench", ["read"], NOW)
+    key = await keys.create(connection, PEPPER, "bench", ["read", "ingest"], NOW)
     await connection.close()
     return key, [answers.cursor(LISTING, row["value"], row["id"]) for row in rows]
 
@@ -164,7 +231,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     parser.add_argument("--tutors", type=int, nargs="+", default=[3_000, 100_000])
+    parser.add_argument("--crowd", action="store_true", help="what many clients cost instead")
     asked = parser.parse_args()
+    if asked.crowd:
+        print(json.dumps(crowd_costs(asked.seconds), indent=2))
+        return
     figures = {f"{tutors} tutors": page_costs(tutors, asked.seconds) for tutors in asked.tutors}
     print(json.dumps(figures, indent=2))
 

@@ -1,6 +1,7 @@
 """Tutors: list, detail, history, events, risk timeline."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -39,6 +40,7 @@ router = APIRouter(route_class=ScopedRoute, tags=["tutors"])
 DEFAULT_LIMIT = 100
 EXPORT_PAGE = 1000
 WINDOWS = (7, 30, 90)
+RATES = tuple(f"reschedule_rate_{days}d" for days in WINDOWS)
 DAY = timedelta(days=1)
 
 TutorId = Annotated[
@@ -104,15 +106,24 @@ async def list_tutors(
     version = version_of(request)
     if answers.has(request, version):
         return answers.not_modified(version)
+    size = limit or DEFAULT_LIMIT
+    # Who asks for one page by offset after the other need not be made to wait for a walk each time.
+    begin = after or services.places.get((version.tag, listing, offset))
+    skip = 0 if begin else offset
     async with services.database.reading() as connection:
-        size = limit or DEFAULT_LIMIT
-        rows = await listing.rows(connection, after, offset=offset, limit=size + 1)
+        rows = await listing.rows(connection, begin, offset=skip, limit=size + 1)
         total = await services.totals.of(
             version.tag,
             listing.matching,
             lambda: queries.count_tutors(connection, listing.matching),
         )
-    following = listing.cursor(rows[size - 1]) if len(rows) > size else None
+    following = None
+    if len(rows) > size:
+        last = rows[size - 1]
+        following = listing.cursor(last)
+        if after is None:
+            place = Place(last["sort_value"], UUID(last["id"]))
+            services.places.keep((version.tag, listing, offset + size), place)
     page = {
         "tutors": [_item(row) for row in rows[:size]],
         "total": total,
@@ -124,23 +135,26 @@ async def list_tutors(
     return answer(page, version, headers=answers.next_link(request, following))
 
 
+@dataclass(frozen=True, slots=True)
 class _Listing:
     """One selection of tutors in one order."""
 
-    def __init__(self, matching: TutorFilter, order: TutorOrder, direction: Direction) -> None:
-        self.matching = matching
-        self._order = order
-        self._direction = direction
-        self._name = f"tutors:{order}:{direction}:{matching.risk_status}"
+    matching: TutorFilter
+    order: TutorOrder
+    direction: Direction
+
+    @property
+    def name(self) -> str:
+        return f"tutors:{self.order}:{self.direction}:{self.matching.risk_status}"
 
     def cursor(self, row: Row) -> str:
-        return answers.cursor(self._name, row["sort_value"], row["id"])
+        return answers.cursor(self.name, row["sort_value"], row["id"])
 
     def place(self, cursor: str | None) -> Place | None:
         if cursor is None:
             return None
-        found = answers.place(self._name, cursor)
-        if not _fits(self._order, found.value):
+        found = answers.place(self.name, cursor)
+        if not _fits(self.order, found.value):
             raise invalid_request([{"parameter": "cursor", "detail": "is not a cursor"}])
         return found
 
@@ -150,8 +164,8 @@ class _Listing:
         return await queries.tutors(
             connection,
             self.matching,
-            self._order,
-            self._direction,
+            self.order,
+            self.direction,
             limit=limit,
             offset=offset,
             after=after,
@@ -170,17 +184,11 @@ def _fits(order: TutorOrder, value: Any) -> bool:
 
 
 def _item(row: Row) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "email": row["email"],
-        "external_id": row["external_id"],
-        **_windows(row),
-        "is_high_risk": row["is_high_risk"],
-        "risk_level": row["risk_level"],
-        "evidence": row["evidence"],
-        "last_calculated_at": row["as_of"],
-    }
+    item = dict(row)
+    del item["sort_value"]
+    for name in RATES:
+        item[name] = percent(item[name])
+    return item
 
 
 def _windows(row: Row) -> dict[str, Any]:

@@ -36,9 +36,13 @@ MONDAY = datetime(2026, 3, 16, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-async def running(postgres_server: Postgres) -> AsyncIterator[Api]:
+def url(postgres_server: Postgres) -> str:
+    return postgres_server.url("api_reads")
+
+
+@pytest.fixture(scope="module")
+async def running(postgres_server: Postgres, url: str) -> AsyncIterator[Api]:
     postgres_server.create_database("api_reads")
-    url = postgres_server.url("api_reads")
     await asyncio.to_thread(migrate.upgrade, url)
     async with running_api(url) as running:
         running.http.headers.update(await running.key("read"))
@@ -581,6 +585,42 @@ async def test_json_is_compressed_for_who_takes_it_and_the_same(api: Api) -> Non
     assert packed.json() == plain.json()
 
 
+async def test_a_kept_answer_is_packed_for_who_takes_it_and_for_nobody_else(api: Api) -> None:
+    for number in range(20):
+        await a_tutor(api.database, f"Tutor {number}")
+    for _ in range(2):
+        for coding in ("gzip", "identity"):
+            answer = await api.http.get("/api/tutors", headers={"accept-encoding": coding})
+            assert answer.headers.get("content-encoding", "identity") == coding
+            assert len(answer.json()["tutors"]) == 20
+
+
+async def test_a_kept_answer_is_shared_with_the_origin_that_asks(url: str, api: Api) -> None:
+    origins = ("https://a.test", "https://b.test")
+    async with running_api(url, cors_origins=",".join(origins)) as shared:
+        key = await api.key()
+        for origin in (*origins, "https://c.test"):
+            answer = await shared.http.get("/api/tutors", headers={**key, "origin": origin})
+            assert answer.headers.get("access-control-allow-origin") == (
+                origin if origin in origins else None
+            )
+
+
+async def test_a_kept_answer_is_counted_under_its_route(api: Api) -> None:
+    name = 'tq_api_requests_total{method="GET",route="/api/overview",status="200"}'
+    await api.http.get("/api/overview")
+    before = (await api.http.get("/metrics")).text
+    await api.http.get("/api/overview")
+    after = (await api.http.get("/metrics")).text
+    counts = [
+        float(line.rsplit(" ", 1)[1])
+        for text in (before, after)
+        for line in text.splitlines()
+        if line.startswith(name)
+    ]
+    assert counts[1] == counts[0] + 1
+
+
 async def test_a_kept_answer_is_the_same_with_headers_of_its_own(api: Api) -> None:
     await ada(api)
     first, second = [await api.http.get("/api/tutors") for _ in range(2)]
@@ -627,6 +667,11 @@ async def test_deep_pages_by_offset_are_the_pages_of_the_whole_list(api: Api) ->
             await a_score(api.database, tutor, [(0, 0), (number % 3, 9 * (number % 2)), (0, 0)])
     for sort in ("name", "reschedule_rate_30d", "total_sessions_30d"):
         whole = await names(api, sort_by=sort)
-        pages = [await names(api, sort_by=sort, limit=5, offset=offset) for offset in (0, 5, 10)]
-        assert [name for page in pages for name in page] == whole
         assert len(whole) == 12
+        # From behind each page is found by walking, from the front by where the last one ended.
+        for offsets in ((10, 5, 0), (0, 5, 10)):
+            await data_changed(api)
+            pages = {
+                offset: await names(api, sort_by=sort, limit=5, offset=offset) for offset in offsets
+            }
+            assert [name for _, page in sorted(pages.items()) for name in page] == whole

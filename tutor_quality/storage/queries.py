@@ -115,15 +115,17 @@ UNSCORED = "unscored"
 ALL_TUTORS = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
 SCORED = "tutor_scores s JOIN tutors t ON t.id = s.tutor_id"
 TUTOR_COLUMNS = (
-    " t.id::text, t.name, t.email, t.external_id, s.as_of, s.risk_level, s.evidence,"
-    " coalesce(s.is_high_risk, false) AS is_high_risk,"
+    " t.id::text, t.name, t.email, t.external_id,"
     " s.reschedule_rate_7d, s.reschedule_rate_30d, s.reschedule_rate_90d,"
-    + ",".join(
-        f" coalesce(s.{name}_{days}d, 0) AS {name}_{days}d"
+    + "".join(
+        f" coalesce(s.{name}_{days}d, 0) AS {name}_{days}d,"
         for name in ("total_sessions", "tutor_reschedules")
-        for days in (7, 30, 90)
+        for days in WINDOWS
     )
+    + " coalesce(s.is_high_risk, false) AS is_high_risk, s.risk_level, s.evidence,"
+    " s.as_of AS last_calculated_at"
 )
+"""As they are shown, but for the rates: those are fractions here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,9 @@ class _Page:
         if self.after is not None:
             statement, more = self._following(condition, self.after, len(arguments))
         else:
-            statement, more = self._skipping(condition, len(arguments)), [self.offset]
-        return await connection.fetch(statement, *arguments, *more, self.limit)  # type: ignore[no-any-return]
+            statement = self._skipping(condition, len(arguments))
+            more = [self.offset] if self.offset else []
+        return await connection.fetch(statement, *arguments, *more)  # type: ignore[no-any-return]
 
     def _following(self, condition: str, place: Place, taken: int) -> tuple[str, list[Any]]:
         """What comes after a place: its ties, then what lies beyond, then nulls.
@@ -169,7 +172,9 @@ class _Page:
                 f"{key} IS NULL",
             ]
             arguments = [place.value, place.id]
-        limit = f"LIMIT ${taken + len(arguments) + 1}"
+        # In figures: without knowing how few rows are wanted, Postgres would plan each time anew,
+        # which takes it twice as long as the page.
+        limit = f"LIMIT {self.limit:d}"
         parts = [
             f"(SELECT{TUTOR_COLUMNS}, {key} AS sort_value FROM {self._source()}"
             f" WHERE {condition} AND {part} {self._order()} {limit})"
@@ -182,12 +187,12 @@ class _Page:
         if not self.offset:
             return (
                 f"SELECT{TUTOR_COLUMNS}, {self.key} AS sort_value FROM {self._source()}"
-                f" WHERE {condition} {self._order()} OFFSET ${taken + 1} LIMIT ${taken + 2}"
+                f" WHERE {condition} {self._order()} LIMIT {self.limit:d}"
             )
         return (
             f"SELECT{TUTOR_COLUMNS}, page.sort_value FROM (SELECT {self.ident} AS id,"
             f" {self.key} AS sort_value FROM {self._narrow_source()} WHERE {condition}"
-            f" {self._order()} OFFSET ${taken + 1} LIMIT ${taken + 2}) AS page"
+            f" {self._order()} OFFSET ${taken + 1} LIMIT {self.limit:d}) AS page"
             " JOIN tutors t ON t.id = page.id LEFT JOIN tutor_scores s ON s.tutor_id = page.id"
             f" ORDER BY page.sort_value {self.direction} NULLS LAST, page.id"
         )
