@@ -19,3 +19,4 @@ index=$(.venv/bin/python -m pip config get global.index-url 2>/dev/null || true)
     .venv/bin/python -m pip install --quiet --require-hashes -r requirements/dev.lock
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable . ||
     .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+.venv/bin/python -m streams.compiled

@@ -1,6 +1,7 @@
 """python -m streams STAGE: run one stage until SIGTERM or SIGINT."""
 
 import sys
+from functools import partial
 
 from mode.loop import use
 
@@ -12,10 +13,13 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m streams STAGE")
     use("uvloop")
+    from streams.compiled import prepare
     from streams.wiring import run
 
     try:
-        run(sys.argv[1], Settings())
+        settings = Settings()
+        prepare(settings, partial(print, file=sys.stderr))
+        run(sys.argv[1], settings)
     except TutorQualityError as error:
         sys.exit(f"streams {sys.argv[1]}: {error}")
 

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from schemas import topics
 from schemas.codec import decode
 from streams.rows import generation_of
-from tutor_quality.domain.fold import TutorRows
+from tutor_quality.domain.fold import Numbers, TutorRows
 from tutor_quality.errors import ConfigurationError, LogRewound
 
 CHANGELOG = topics.SCORE_CHANGELOG.name
@@ -46,11 +48,11 @@ class Holding:
     rows: TutorRows
     position: int = 0
     """How far the changelog was read."""
-    outlived: set[bytes] = field(default_factory=set)
-    """Keys whose last row in the changelog is not the one that applied most: compaction would
+    outlived: set[int] = field(default_factory=set)
+    """Tutors whose last row in the changelog is not the one that applied most: compaction would
     keep the wrong one, so ours has to be written again."""
-    unsaid: list[bytes] = field(default_factory=list)
-    """Keys whose score may not be the last one in its topic."""
+    unsaid: Numbers = field(default_factory=lambda: np.empty(0, np.int64))
+    """Tutors whose score may not be the last one in its topic."""
     ends: dict[str, int] = field(default_factory=dict)
     """Of each watched topic: what is below is right, but for `outlived` and `unsaid`."""
     tail: int = -1
@@ -113,11 +115,15 @@ class Holdings:
 
     def _load(self, partition: int, records: list[Any]) -> None:
         holding = self._held[partition]
-        for record in records:
-            if self._is_ours(record.value) and holding.rows.load(record.key, record.value):
-                holding.outlived.discard(record.key)
-            elif record.key in holding.rows:
-                holding.outlived.add(record.key)
+        ours = [record for record in records if self._is_ours(record.value)]
+        taken = holding.rows.load([one.key for one in ours], [one.value for one in ours])
+        right = {one.offset for one, counts in zip(ours, taken, strict=True) if counts}
+        numbers = holding.rows.numbers(record.key for record in records).tolist()
+        for record, tutor in zip(records, numbers, strict=True):
+            if record.offset in right:
+                holding.outlived.discard(tutor)
+            elif tutor >= 0:
+                holding.outlived.add(tutor)
 
     def _is_ours(self, row: bytes) -> bool:
         """Whether it is of this generation; rows of older ones speak of another log."""

@@ -1,18 +1,18 @@
 """What the score stage says to others, as records. Pure: everything follows from rows and
 transitions, so that a replay says the same with the same ids."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from schemas.codec import encode
-from schemas.scores import encode_score
+from schemas.scores import encode_scores
 from streams.outlet import Outgoing
+from tutor_quality.domain.fold import Change, Numbers, Packed, TutorRows
 from tutor_quality.domain.risk import WINDOW_DAYS, RiskRule, Verdict, rate
-from tutor_quality.domain.tutor import Cause, Transition, TutorRow
+from tutor_quality.domain.tutor import Cause, Transition
 
 NAMESPACE = uuid5(NAMESPACE_DNS, "tutor-quality")
-Change = tuple[bytes, Transition]
 
 
 class Outputs:
@@ -29,17 +29,16 @@ class Outputs:
     def _ids(self) -> UUID:
         return uuid5(NAMESPACE, f"generation:{self.generation}")
 
-    def scores(self, rows: Mapping[bytes, TutorRow]) -> list[Outgoing]:
-        """One score per row; the row's applied offset is its version."""
-        return [
-            Outgoing(
-                key,
-                encode_score(
-                    key, row, self._rule, self._threshold, self.generation, self._partition
-                ),
-            )
-            for key, row in rows.items()
-        ]
+    def scores(self, rows: TutorRows, numbers: Numbers) -> Packed:
+        """One score per tutor; the row's applied offset is its version."""
+        return encode_scores(
+            rows,
+            numbers,
+            self._rule,
+            threshold=self._threshold,
+            generation=self.generation,
+            partition=self._partition,
+        )
 
     def risk_changes(self, changes: Iterable[Change]) -> list[Outgoing]:
         return [

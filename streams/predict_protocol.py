@@ -17,7 +17,7 @@ import orjson
 from schemas import topics
 from schemas.codec import decode
 from schemas.lifecycle import decode_lifecycle
-from schemas.lifecycle.events import session_events
+from schemas.lifecycle.events import session_events, tutor_keys
 from streams.crash_points import Reached, pass_by
 from streams.outlet import Incoming, Outgoing, Outlet
 from streams.predict_outputs import PredictOutputs, model_status
@@ -196,7 +196,7 @@ def facts(records: Sequence[Incoming]) -> Iterable[tuple[int, int, bytes, Any]]:
     return zip(
         columns.offset.tolist(),
         columns.timestamp.tolist(),
-        columns.key,
+        tutor_keys(columns),
         session_events(batch),
         strict=True,
     )

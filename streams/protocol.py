@@ -8,9 +8,12 @@ ids. The order matters: a durable row says that its outputs are durable too.
 """
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
+
+import numpy as np
 
 from schemas import topics
 from schemas.codec import encode
@@ -21,11 +24,12 @@ from streams.dead_letters import dead_letter
 from streams.outlet import Gap, Incoming, Outgoing, Outlet
 from streams.outputs import Outputs
 from streams.rows import pack, version_of
-from tutor_quality.domain.fold import TutorRows
-from tutor_quality.domain.tutor import NEVER, TutorRow
+from tutor_quality.domain.fold import Numbers, Packed, TutorRows
+from tutor_quality.domain.tutor import NEVER
 from tutor_quality.errors import TutorQualityError
 
 TICKS_AT_ONCE = 5_000
+NOBODY = np.empty(0, np.int64)
 
 
 class Batch(Protocol):
@@ -100,8 +104,8 @@ class ScorePartition:
         outlet: Outlet,
         outputs: Outputs,
         poison: PoisonLimit,
-        outlived: Collection[bytes] = (),
-        unsaid: Collection[bytes] = (),
+        outlived: Iterable[int] = (),
+        unsaid: Numbers = NOBODY,
         tail: int = -1,
         told: tuple[int, int] = (0, -1),
         drain_until: int = 0,
@@ -116,13 +120,14 @@ class ScorePartition:
         self._poison = PoisonWatch(poison)
         self._drain_until = drain_until
         self._stopped: str | None = None
-        self._dirty = {key: rows.row(key) for key in outlived}
+        self._dirty: list[Numbers] = [np.array([*outlived], np.int64)]
+        """Tutors whose rows are not durable, batch by batch."""
         self._unsaid = unsaid
         self._tail = tail
         self._reached = reached
         self._unacknowledged: list[Batch] = []
-        self._ticked: dict[bytes, tuple[int, int]] = {}
-        """Key -> the instant due and the offset applied when it was ticked."""
+        self._ticked: dict[int, tuple[int, int]] = {}
+        """Tutor -> the instant due and the offset applied when it was ticked."""
         self._progress: tuple[object, ...] | None = None
         self.newest = -1
         """Greatest timestamp among the partition's records before `position` that are known."""
@@ -154,15 +159,14 @@ class ScorePartition:
         self._unacknowledged.append(batch)
         await self._send_dead_letters(records, decoded.refused)
         folded = self._rows.fold(decoded.columns)
-        self._dirty.update(folded.touched)
+        self._dirty.append(folded.touched)
         self.newest = max(self.newest, max(record.timestamp for record in records))
         self.position = max(self.position, records[-1].offset + 1)
         if folded.transitions:
             changes = folded.transitions
             await self._outlet.send(topics.RISK_CHANGED.name, self._outputs.risk_changes(changes))
             await self._outlet.send(topics.HIGH_RISK.name, self._outputs.alerts(changes))
-        if folded.touched:
-            await self._send_scores(folded.touched)
+        await self._send_scores(folded.touched)
         self._reached("outputs-sent")
 
     async def halt(self, reason: str, *, live: bool) -> None:
@@ -186,12 +190,12 @@ class ScorePartition:
 
     async def flush(self) -> None:
         """Make everything durable in the order of the protocol, then acknowledge."""
-        dirty, self._dirty = self._dirty, {}
+        dirty, self._dirty = np.unique(np.concatenate(self._dirty)), [NOBODY]
         batches = self._unacknowledged
-        unsaid, self._unsaid = self._unsaid, ()
-        await self._send_scores({key: self._rows.row(key) for key in unsaid})
+        unsaid, self._unsaid = self._unsaid, NOBODY
+        await self._send_scores(unsaid)
         await self._outlet.durable()
-        if dirty:
+        if len(dirty):
             self._reached("outputs-durable")
             await self._send_rows(dirty)
             await self._outlet.durable()
@@ -222,14 +226,18 @@ class ScorePartition:
         Ticks are records like any other: they come back through the log, so time passes for a
         tutor at one place in the log and nowhere else.
         """
-        due = [key for key in self._rows.due(now) if self._ticked.get(key) != self._awaited(key)]
-        if not due:
+        due = self._rows.due(now)
+        awaited = dict(zip(due.tolist(), self._awaited(due), strict=True))
+        new = {tutor: one for tutor, one in awaited.items() if self._ticked.get(tutor) != one}
+        if not new:
             return
-        ticks = []
-        for key in due[:TICKS_AT_ONCE]:
-            self._ticked[key] = self._awaited(key)
-            value = encode_tick(key.decode(), self._rows.row(key).due)
-            ticks.append(Outgoing(key, value, timestamp=now))
+        told = dict(islice(new.items(), TICKS_AT_ONCE))
+        self._ticked |= told
+        keys = self._rows.keys(np.array([*told], np.int64))
+        ticks = [
+            Outgoing(key, encode_tick(key.decode(), instant), timestamp=now)
+            for key, (instant, _) in zip(keys, told.values(), strict=True)
+        ]
         await self._outlet.send(topics.LIFECYCLE.name, ticks)
         await self._outlet.durable()
 
@@ -238,7 +246,7 @@ class ScorePartition:
 
         To be called when nothing is unacknowledged, so that the scores are durable.
         """
-        self._ticked = {k: seen for k, seen in self._ticked.items() if seen == self._awaited(k)}
+        self._forget_ticks()
         # The partition's time does not go back when a record comes that is older than a tick;
         # what is complete does, when that record has an expiry that is due already.
         self._now = max(self._now, now)
@@ -266,18 +274,25 @@ class ScorePartition:
         await self._outlet.send(topics.PROGRESS.name, [Outgoing(key, value)])
         await self._outlet.durable()
 
-    def _awaited(self, key: bytes) -> tuple[int, int]:
-        row = self._rows.row(key)
-        return row.due, row.applied
+    def _forget_ticks(self) -> None:
+        """Those that brought their change."""
+        tutors = np.array([*self._ticked], np.int64)
+        awaited = zip(self._ticked.items(), self._awaited(tutors), strict=True)
+        self._ticked = {tutor: seen for (tutor, seen), now in awaited if seen == now}
 
-    async def _send_scores(self, rows: dict[bytes, TutorRow]) -> None:
-        await self._outlet.send(topics.SCORE.name, self._outputs.scores(rows))
+    def _awaited(self, tutors: Numbers) -> list[tuple[int, int]]:
+        """Of each, when a count changes next, and what was applied last."""
+        return self._rows.awaited(tutors)
 
-    async def _send_rows(self, rows: dict[bytes, TutorRow]) -> None:
-        await self._outlet.send(
-            topics.SCORE_CHANGELOG.name,
-            [Outgoing(key, pack(row, self._outputs.generation)) for key, row in rows.items()],
-        )
+    async def _send_scores(self, tutors: Numbers) -> None:
+        await self._send_packed(topics.SCORE.name, self._outputs.scores(self._rows, tutors))
+
+    async def _send_rows(self, tutors: Numbers) -> None:
+        rows = pack(self._rows, tutors, self._outputs.generation)
+        await self._send_packed(topics.SCORE_CHANGELOG.name, rows)
+
+    async def _send_packed(self, topic: str, packed: Packed) -> None:
+        await self._outlet.send(topic, [Outgoing(key, value) for key, value in packed.pairs()])
 
     async def _send_dead_letters(
         self, records: Sequence[Incoming], refused: Sequence[Refused]
@@ -307,12 +322,17 @@ class ScorePartition:
         version = version_of if gap.topic == topics.SCORE_CHANGELOG.name else version_of_score
         # Of a key written several times the last record counts.
         found = {key: version(value) for key, value in await self._outlet.read(gap)}
-        ours = {key: self._rows.row(key) for key in found if key in self._rows}
-        newer = {
-            key: row
-            for key, row in ours.items()
-            if (self._outputs.generation, row.applied) > found[key]
-        }
+        tutors = self._rows.numbers(found)
+        ours = zip(tutors.tolist(), self._rows.awaited(tutors), found.values(), strict=True)
+        generation = self._outputs.generation
+        newer = np.array(
+            [
+                tutor
+                for tutor, (_, applied), theirs in ours
+                if tutor >= 0 and (generation, applied) > theirs
+            ],
+            np.int64,
+        )
         if gap.topic == topics.SCORE_CHANGELOG.name:
             await self._send_rows(newer)
         else:

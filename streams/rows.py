@@ -3,14 +3,15 @@ offsets they speak of."""
 
 from struct import Struct
 
-from tutor_quality.domain.tutor import TutorRow, applied_offset
+from tutor_quality.domain.fold import Numbers, Packed, TutorRows
+from tutor_quality.domain.tutor import applied_offset
 
 _GENERATION = Struct("<I")
 
 
-def pack(row: TutorRow, generation: int) -> bytes:
-    """What `TutorRow.decode` and its like read ends before the generation."""
-    return row.encode() + _GENERATION.pack(generation)
+def pack(rows: TutorRows, numbers: Numbers, generation: int) -> Packed:
+    """The tutors' rows by key; whoever reads a row stops before the generation."""
+    return rows.encode(numbers, _GENERATION.pack(generation))
 
 
 def generation_of(value: bytes) -> int:

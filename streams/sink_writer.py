@@ -136,7 +136,7 @@ class SinkWriter:
             batch.columns,
             [texts.student_id, texts.reason_code, texts.reason, texts.context],
         )
-        events = np.flatnonzero(batch.columns.kind != Kind.TICK)
+        events = np.flatnonzero(batch.columns.kind < Kind.TICK)
         self.skipped += len(records) - len(events)
         return everything if len(events) == len(everything) else everything.take(events)
 

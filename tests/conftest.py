@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from streams import compiled
 from tests.support import broker, postgres
 from tutor_quality.local.postgres import Postgres
+from tutor_quality.settings import Settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="requests that are made up for each operation of the API",
     )
+
+
+def pytest_sessionstart() -> None:
+    """Tests have deadlines, and compiling takes longer."""
+    compiled.prepare(Settings(), print, freeze=False)
 
 
 @pytest.fixture(scope="session")

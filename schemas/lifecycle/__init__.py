@@ -1,7 +1,7 @@
 """The lifecycle topic: session events and ticks, decoded a batch at a time.
 
-`vector` decodes what is plain (nearly everything, about 1 µs a record) and `records` the rest, one
-by one. Only `records` refuses: `vector` hands on whatever it does not recognise as valid.
+`plain` decodes what is plain (nearly everything), compiled, and `records` the rest, one by one.
+Only `records` refuses: `plain` hands on whatever it does not recognise as valid.
 """
 
 from schemas.lifecycle.batch import LifecycleBatch, LifecycleTexts, Refused

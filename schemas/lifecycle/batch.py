@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.lifecycle.cursor import NO_TEXT
+from schemas.lifecycle.plain import CONTEXT, NO_TEXT, REASON, REASON_CODE, STUDENT_ID
 from tutor_quality.domain.columns import NULL_TIME, Initiator, Kind, LifecycleColumns
 from tutor_quality.domain.legality import HAS_INITIATOR
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
@@ -16,8 +17,7 @@ TEXTS = ("student_id", "reason_code", "reason", "context")
 KINDS = {event_type: Kind[event_type.name] for event_type in EventType}
 INITIATORS = {name: Initiator[name.name] for name in InitiatorName}
 
-Rows = slice | NDArray[np.int64]
-"""Which records of the input something speaks of."""
+Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Refused:
 class LifecycleTexts:
     """The strings of a batch, aligned with its columns and made only when asked for."""
 
-    def __init__(self, raw: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+    def __init__(self, raw: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
         self._raw = raw
         self._starts = starts
         self._lengths = lengths
@@ -48,26 +48,26 @@ class LifecycleTexts:
     @property
     def student_id(self) -> list[str | None]:
         """None for ticks."""
-        return self._texts(0)
+        return self._texts(STUDENT_ID)
 
     @property
     def reason_code(self) -> list[str | None]:
-        return self._texts(1)
+        return self._texts(REASON_CODE)
 
     @property
     def reason(self) -> list[str | None]:
-        return self._texts(2)
+        return self._texts(REASON)
 
     @property
     def context(self) -> list[str | None]:
         """JSON objects of scalars."""
-        return self._texts(3)
+        return self._texts(CONTEXT)
 
     def _texts(self, field: int) -> list[str | None]:
         raw = self._raw
         spans = zip(self._starts[field].tolist(), self._lengths[field].tolist(), strict=True)
         return [
-            None if length == NO_TEXT else raw[start : start + length].decode()
+            None if length == NO_TEXT else raw[start : start + length].tobytes().decode()
             for start, length in spans
         ]
 
@@ -81,27 +81,36 @@ class LifecycleBatch:
     refused: list[Refused]
 
 
+class Source(NamedTuple):
+    """Where keys and values lie in a buffer. A key that is missing is empty."""
+
+    key_begins: NDArray[np.int64]
+    key_ends: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
 class Draft:
     """One place for every record of the input; places that nobody accepted are dropped.
 
-    Texts are spans of `raw` followed by `extra`: the vector decoder points into the values
+    Texts are spans of `raw` followed by `extra`: the plain decoder points into the values
     themselves, the other one appends the texts it made.
     """
 
     def __init__(
-        self, keys: Sequence[bytes | None], offsets: Sequence[int], timestamps: Sequence[int]
+        self, raw: Bytes, source: Source, offsets: Sequence[int], timestamps: Sequence[int]
     ) -> None:
-        n = len(keys)
-        self.keys = [key or b"" for key in keys]
-        self.raw = b""
+        n = len(source.begins)
+        self.raw = raw
+        self.source = source
         self.extra = bytearray()
         self.accepted = np.zeros(n, np.bool_)
         self.text_starts = np.zeros((len(TEXTS), n), np.int64)
-        self.text_lengths = np.full((len(TEXTS), n), NO_TEXT, np.int64)
+        self.text_lengths = np.empty((len(TEXTS), n), np.int64)
         self.columns = LifecycleColumns(
             offset=np.array(offsets, np.int64),
             timestamp=np.array(timestamps, np.int64),
-            key=[],
+            tutor_id=np.zeros((n, 16), np.uint8),
             kind=np.full(n, Kind.TICK, np.uint8),
             event_id=np.zeros((n, 16), np.uint8),
             session_id=np.zeros((n, 16), np.uint8),
@@ -124,17 +133,18 @@ class Draft:
 
     def _put_tick(self, place: int, tick: Tick) -> None:
         self.accepted[place] = True
-        self.columns.kind[place] = Kind.TICK
+        self.columns.kind[place] = Kind.MARK if tick.tutor_id is None else Kind.TICK
         self.columns.occurred_at[place] = tick.due_at
         self.text_lengths[:, place] = NO_TEXT
-        if tick.tutor_id is None:
-            self.keys[place] = b""
+        if tick.tutor_id is not None:
+            self.columns.tutor_id[place] = _uuid_bytes(tick.tutor_id)
 
     def _put_event(self, place: int, event: SessionEvent) -> None:
-        """Writes every column: the vector decoder may have left nonsense here."""
+        """Writes every column: the plain decoder may have left nonsense here."""
         columns = self.columns
         self.accepted[place] = True
         columns.kind[place] = KINDS[event.event_type]
+        columns.tutor_id[place] = _uuid_bytes(event.tutor_id)
         columns.event_id[place] = _uuid_bytes(event.event_id)
         columns.session_id[place] = _uuid_bytes(event.session_id)
         columns.scheduled_start[place] = event.scheduled_start
@@ -166,33 +176,15 @@ class Draft:
         self.extra += encoded
 
     def finish(self, refused: list[Refused]) -> LifecycleBatch:
-        rows: Rows = np.flatnonzero(self.accepted) if refused else slice(None)
-        texts = LifecycleTexts(
-            self.raw + self.extra if self.extra else self.raw,
-            self.text_starts[:, rows],
-            self.text_lengths[:, rows],
-        )
-        return LifecycleBatch(self._columns_of(rows), texts, refused)
-
-    def _columns_of(self, rows: Rows) -> LifecycleColumns:
-        columns = self.columns
-        return LifecycleColumns(
-            offset=columns.offset[rows],
-            timestamp=columns.timestamp[rows],
-            key=self.keys if isinstance(rows, slice) else [self.keys[i] for i in rows.tolist()],
-            kind=columns.kind[rows],
-            event_id=columns.event_id[rows],
-            session_id=columns.session_id[rows],
-            scheduled_start=columns.scheduled_start[rows],
-            occurred_at=columns.occurred_at[rows],
-            duration_minutes=columns.duration_minutes[rows],
-            new_start=columns.new_start[rows],
-            initiator=columns.initiator[rows],
-            started_at=columns.started_at[rows],
-            ended_at=columns.ended_at[rows],
-            rating=columns.rating[rows],
-            is_first_session=columns.is_first_session[rows],
-        )
+        raw, columns = self.raw, self.columns
+        if self.extra:
+            raw = np.concatenate((raw, np.frombuffer(self.extra, np.uint8)))
+        starts, lengths = self.text_starts, self.text_lengths
+        if refused:
+            places = np.flatnonzero(self.accepted)
+            columns = columns.take(places)
+            starts, lengths = starts[:, places], lengths[:, places]
+        return LifecycleBatch(columns, LifecycleTexts(raw, starts, lengths), refused)
 
 
 def _uuid_bytes(uuid: str) -> list[int]:

@@ -1,37 +1,87 @@
-"""Decodes a batch: the vector decoder first, then record by record what it left."""
+"""Decodes a batch: the plain records compiled, then record by record what is left."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from schemas.lifecycle.batch import Draft, LifecycleBatch, Refused
+from schemas.lifecycle.batch import Draft, LifecycleBatch, Refused, Source
+from schemas.lifecycle.plain import ACCEPTED, CONTEXT, CONTEXT_UNSEEN, decode_plain
 from schemas.lifecycle.records import decode_record
-from schemas.lifecycle.vector import fill_plain
+from tutor_quality.domain.legality import context_is_legal, contexts_are_legal
 from tutor_quality.errors import InvalidRecord
 
-WORTHWHILE = 32
-"""Records from which on the vector decoder is the faster one."""
+Keys = Sequence[bytes | None]
+Values = Sequence[bytes | None]
 
 
 def decode_lifecycle(
-    keys: Sequence[bytes | None],
-    values: Sequence[bytes | None],
-    offsets: Sequence[int],
-    timestamps: Sequence[int],
+    keys: Keys, values: Values, offsets: Sequence[int], timestamps: Sequence[int]
 ) -> LifecycleBatch:
     """Records of one partition, in offset order; timestamps are those of the Kafka records, ms.
 
     Never raises for what a record holds: such a record is among the refused.
     """
-    draft = Draft(keys, offsets, timestamps)
-    if len(values) >= WORTHWHILE:
-        fill_plain(draft, values)
+    draft = draft_of(keys, values, offsets, timestamps)
+    fill_plain(draft)
+    return _fill_rest(draft, keys, values)
+
+
+def decode_one_by_one(
+    keys: Keys, values: Values, offsets: Sequence[int], timestamps: Sequence[int]
+) -> LifecycleBatch:
+    """The same, slowly: what tests hold the plain decoder to."""
+    return _fill_rest(draft_of(keys, values, offsets, timestamps), keys, values)
+
+
+def fill_plain(draft: Draft) -> None:
+    """Accept into the draft what is plainly valid and leave the rest untouched."""
+    verdicts = np.empty(len(draft.accepted), np.uint8)
+    decode_plain(
+        draft.raw,
+        draft.source,
+        draft.columns.timestamp,
+        draft.columns,
+        draft.text_starts,
+        draft.text_lengths,
+        verdicts,
+    )
+    draft.accepted[:] = verdicts == ACCEPTED
+    unseen = np.flatnonzero(verdicts == CONTEXT_UNSEEN)
+    if len(unseen):
+        draft.accepted[unseen] = _are_legal(_contexts(draft, unseen))
+
+
+def _contexts(draft: Draft, places: NDArray[np.int64]) -> list[bytes]:
+    raw = draft.raw.tobytes()
+    starts, lengths = draft.text_starts[CONTEXT, places], draft.text_lengths[CONTEXT, places]
+    return [raw[a:b] for a, b in zip(starts.tolist(), (starts + lengths).tolist(), strict=True)]
+
+
+def _are_legal(contexts: list[bytes]) -> bool | list[bool]:
+    return contexts_are_legal(contexts) or [context_is_legal(context) for context in contexts]
+
+
+def _fill_rest(draft: Draft, keys: Keys, values: Values) -> LifecycleBatch:
+    offsets, timestamps = draft.columns.offset, draft.columns.timestamp
     refused: list[Refused] = []
     for place in np.flatnonzero(~draft.accepted).tolist():
         try:
-            record = decode_record(keys[place], values[place], timestamps[place])
+            record = decode_record(keys[place], values[place], int(timestamps[place]))
         except InvalidRecord as error:
-            refused.append(Refused(place, offsets[place], error))
+            refused.append(Refused(place, int(offsets[place]), error))
         else:
             draft.put(place, record)
     return draft.finish(refused)
+
+
+def draft_of(
+    keys: Keys, values: Values, offsets: Sequence[int], timestamps: Sequence[int]
+) -> Draft:
+    """Keys and values joined into one buffer."""
+    parts = [*(key or b"" for key in keys), *(value or b"" for value in values)]
+    ends = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)))
+    begins = np.concatenate(([0], ends[:-1])) if len(parts) else ends
+    n = len(values)
+    source = Source(begins[:n], ends[:n], begins[n:], ends[n:])
+    return Draft(np.frombuffer(b"".join(parts), np.uint8), source, offsets, timestamps)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.lifecycle.batch import LifecycleBatch
-from tutor_quality.domain.columns import NULL_TIME, Kind
+from tutor_quality.domain.columns import NULL_TIME, Kind, LifecycleColumns
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 
 TYPES = tuple(EventType)
@@ -23,7 +23,7 @@ def session_events(batch: LifecycleBatch) -> list[SessionEvent | None]:
     columns, texts = batch.columns, batch.texts
     rows = zip(
         columns.kind.tolist(),
-        columns.key,
+        uuids(columns.tutor_id),
         uuids(columns.event_id),
         uuids(columns.session_id),
         texts.student_id,
@@ -37,12 +37,12 @@ def session_events(batch: LifecycleBatch) -> list[SessionEvent | None]:
     )
     return [
         None
-        if kind == Kind.TICK
+        if kind >= Kind.TICK
         else SessionEvent(
             event_id=event_id,
             event_type=TYPES[kind],
             session_id=session_id,
-            tutor_id=key.decode(),
+            tutor_id=tutor_id,
             student_id=student_id or "",
             scheduled_start=start,
             occurred_at=occurred_at,
@@ -53,7 +53,7 @@ def session_events(batch: LifecycleBatch) -> list[SessionEvent | None]:
         )
         for (
             kind,
-            key,
+            tutor_id,
             event_id,
             session_id,
             student_id,
@@ -65,6 +65,12 @@ def session_events(batch: LifecycleBatch) -> list[SessionEvent | None]:
             context,
         ) in rows
     ]
+
+
+def tutor_keys(columns: LifecycleColumns) -> list[bytes]:
+    """The key of each record; b"" of one that marks the partition's time only."""
+    keys = zip(uuids(columns.tutor_id), columns.kind.tolist(), strict=True)
+    return [b"" if kind == Kind.MARK else tutor.encode() for tutor, kind in keys]
 
 
 def uuids(identities: NDArray[np.uint8]) -> Sequence[str]:

@@ -2,6 +2,7 @@ import numpy as np
 
 from bench.events import Job, encoded, make, tutor_key
 from schemas.lifecycle import decode_lifecycle
+from schemas.lifecycle.events import tutor_keys
 from tutor_quality.domain.columns import Kind
 
 JOB = Job(events=2_000, tutors=20, days=100)
@@ -17,7 +18,7 @@ def test_the_encoded_events_are_what_the_strict_decoder_accepts() -> None:
     assert columns.initiator.tolist() == events.initiator.tolist()
     assert columns.scheduled_start.tolist() == events.start.tolist()
     assert columns.occurred_at.tolist() == events.occurred.tolist()
-    assert list(columns.key) == [tutor_key(tutor) for tutor in events.tutor.tolist()]
+    assert tutor_keys(columns) == [tutor_key(tutor) for tutor in events.tutor.tolist()]
 
 
 def test_the_same_seed_makes_the_same_bytes_and_another_one_others() -> None:

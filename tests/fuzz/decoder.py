@@ -1,6 +1,6 @@
 """Hostile bytes against the lifecycle decoder: `python -m tests.fuzz.decoder --inputs N --seed S`.
 
-Three decoders must agree on every input: the vector one, the one for single records, and, on what
+Three decoders must agree on every input: the compiled one, the one for single records, and, on what
 these accept, fastavro. No call of ours may take long; one in 500 inputs is far too large.
 """
 
@@ -9,7 +9,7 @@ import gc
 import io
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -17,11 +17,10 @@ from time import perf_counter, thread_time
 from typing import Any
 
 import fastavro
-import numpy as np
 
 from schemas.lifecycle import LifecycleBatch, decode_lifecycle, encode_event, encode_tick
 from schemas.lifecycle.batch import TEXTS
-from schemas.lifecycle.decoding import WORTHWHILE
+from schemas.lifecycle.decoding import decode_one_by_one
 from schemas.lifecycle.records import decode_record
 from schemas.registry import release_of
 from tests.support.lifecycle import NOON, as_json, random_event, random_uuid
@@ -54,6 +53,7 @@ EDGES: dict[str, tuple[Any, ...]] = {
 
 Input = tuple[bytes | None, bytes | None]
 """Key and value."""
+Decoder = Callable[..., LifecycleBatch]
 
 
 def corpus(rng: random.Random) -> list[Input]:
@@ -129,8 +129,8 @@ class Tried:
 
     def check(self, batch: Sequence[Input]) -> None:
         """Raises AssertionError when decoders disagree."""
-        together = self.outcomes(batch, len(batch))
-        singly = self.outcomes(batch, WORTHWHILE - 1)
+        together = self.outcomes(batch, decode_lifecycle)
+        singly = self.outcomes(batch, decode_one_by_one)
         for place, (key, value) in enumerate(batch):
             assert together[place] == singly[place], (key, value)
         accepted = [place for place, outcome in together.items() if isinstance(outcome, tuple)]
@@ -139,20 +139,16 @@ class Tried:
         self.accepted += len(accepted)
         self.inputs += len(batch)
 
-    def outcomes(self, batch: Sequence[Input], size: int) -> dict[int, object]:
+    def outcomes(self, batch: Sequence[Input], decode: Decoder) -> dict[int, object]:
         """By place in the batch: all that was decoded, as a tuple, or the text of the refusal."""
-        found: dict[int, object] = {}
-        for first in range(0, len(batch), size):
-            part = batch[first : first + size]
-            places = list(range(first, first + len(part)))
-            began = thread_time()
-            decoded = decode_lifecycle(
-                [key for key, _ in part], [value for _, value in part], places, [NOON] * len(part)
-            )
-            self.slowest_ms = max(self.slowest_ms, (thread_time() - began) * 1000)
-            found |= {r.offset: f"{r.error.reason}: {r.error}" for r in decoded.refused}
-            found |= zip(decoded.columns.offset.tolist(), rows_of(decoded), strict=True)
-        return found
+        keys, values = [key for key, _ in batch], [value for _, value in batch]
+        began = thread_time()
+        decoded = decode(keys, values, range(len(batch)), [NOON] * len(batch))
+        self.slowest_ms = max(self.slowest_ms, (thread_time() - began) * 1000)
+        found: dict[int, object] = {
+            r.offset: f"{r.error.reason}: {r.error}" for r in decoded.refused
+        }
+        return found | dict(zip(decoded.columns.offset.tolist(), rows_of(decoded), strict=True))
 
 
 def check_batch(batch: Sequence[Input]) -> int:
@@ -163,8 +159,7 @@ def check_batch(batch: Sequence[Input]) -> int:
 
 
 def rows_of(batch: LifecycleBatch) -> list[tuple[object, ...]]:
-    columns = [getattr(batch.columns, name) for name in batch.columns.__slots__]
-    cells = [c.tolist() if isinstance(c, np.ndarray) else c for c in columns]
+    cells = [column.tolist() for column in batch.columns]
     return list(zip(*cells, *(getattr(batch.texts, name) for name in TEXTS), strict=True))
 
 

@@ -48,13 +48,13 @@ _INITIATORS = {name: Initiator[name.upper()] for name in InitiatorName}
 def columns_of(
     records: Sequence[tuple[int, int, SessionEvent | None]], key: str = TUTOR
 ) -> LifecycleColumns:
-    """Columns of (offset, timestamp, event) records; None stands for a tick of `key`."""
+    """Columns of (offset, timestamp, event) records of the tutor `key`; None stands for a tick."""
     blank = an_event(tutor_id=key)
-    events = [event or blank for _, _, event in records]
+    events = [blank if event is None else event for _, _, event in records]
     return LifecycleColumns(
         offset=np.array([offset for offset, _, _ in records], np.int64),
         timestamp=np.array([timestamp for _, timestamp, _ in records], np.int64),
-        key=[event.tutor_id.encode() for event in events],
+        tutor_id=_ids([key] * len(events)),
         kind=np.array(
             [Kind.TICK if e is None else _KINDS[e.event_type] for _, _, e in records], np.uint8
         ),
@@ -76,7 +76,7 @@ def columns_of(
 
 def _ids(texts: list[str]) -> np.ndarray:
     raw = b"".join(UUID(text).bytes for text in texts)
-    return np.frombuffer(raw, np.uint8).reshape(-1, 16)
+    return np.frombuffer(bytearray(raw), np.uint8).reshape(-1, 16)
 
 
 def _nullable(values: Sequence[int | None], null: int, dtype: type) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from streams.compiled import prepare
 from tutor_quality.campaign.sim.run import Result, catch_all, run_one, run_schedules
 from tutor_quality.cli import FAILED, faults
+from tutor_quality.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -17,6 +20,7 @@ TOLD_EVERY = 10_000
 @app.callback()
 def campaign() -> None:
     """Inject faults and prove that the numbers stay exact."""
+    prepare(Settings(), partial(typer.echo, err=True), freeze=False)
 
 
 app.command()(faults.nemesis)

@@ -4,10 +4,12 @@ import asyncio
 import json
 from dataclasses import asdict
 from datetime import UTC
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from streams.compiled import prepare
 from tutor_quality.cli import FAILED
 from tutor_quality.clock import Clock, SystemClock
 from tutor_quality.domain.risk import RiskRule
@@ -55,6 +57,7 @@ def verify(
     if instant is None:
         answer = asyncio.run(verify_now(question))
     else:
+        prepare(settings, partial(typer.echo, err=True))
         answer = asyncio.run(verify_as_of(question, instant, rule))
     print(json.dumps(_as_json(answer), indent=2) if as_json else _as_text(answer))
     if not answer.holds:

@@ -1,7 +1,7 @@
 """The records of one partition as columns: what the codec gives and the fold takes."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ class Kind(IntEnum):
     COMPLETED = 3
     NO_SHOW = 4
     TICK = 5
+    MARK = 6
+    """A tick that marks the partition's time only."""
 
 
 class Initiator(IntEnum):
@@ -29,20 +31,19 @@ class Initiator(IntEnum):
     SYSTEM = 2
 
 
-@dataclass(slots=True)
-class LifecycleColumns:
+class LifecycleColumns(NamedTuple):
     """Valid records of one partition of the lifecycle topic in offset order.
 
     Every array has length n. Times are milliseconds since the epoch, NULL_TIME for null; for
-    ticks only `offset`, `timestamp`, `key`, `kind` and `occurred_at` (the instant that was due)
-    mean anything, and a tick that marks the partition's time only has the key b"".
+    ticks only `offset`, `timestamp`, `tutor_id`, `kind` and `occurred_at` (the instant that was
+    due) mean anything, for marks not even the tutor.
     """
 
     offset: NDArray[np.int64]
     timestamp: NDArray[np.int64]
     """Of the Kafka record."""
-    key: list[bytes]
-    """The record's key: the tutor's UUID in lower case, 36 bytes."""
+    tutor_id: NDArray[np.uint8]
+    """(n, 16): the UUID's bytes; the record's key is the same in text, lower case."""
     kind: NDArray[np.uint8]
     event_id: NDArray[np.uint8]
     """(n, 16): the UUID's bytes."""
@@ -62,5 +63,5 @@ class LifecycleColumns:
     is_first_session: NDArray[np.int8]
     """-1 = null."""
 
-    def __len__(self) -> int:
-        return len(self.offset)
+    def take(self, places: NDArray[np.int64] | slice) -> "LifecycleColumns":
+        return LifecycleColumns._make(column[places] for column in self)

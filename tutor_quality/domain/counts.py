@@ -6,6 +6,8 @@ cannot overflow: it would take four thousand million slots of one tutor within 9
 
 from typing import NamedTuple
 
+import numpy as np
+
 from tutor_quality.domain.columns import Kind
 from tutor_quality.domain.slots import (
     EARLY_END,
@@ -44,11 +46,12 @@ LANE = (1 << LANE_BITS) - 1
 _BYTES = len(Counts._fields) * LANE_BITS // 8
 
 
-def _weight(bits: int) -> int:
+def _counts(bits: int) -> Counts:
+    """What one slot contributes, by its outcome bits."""
     kind = bits & KIND_MASK
     rating = bits >> RATING_SHIFT
     first = bool(bits & FIRST_SESSION)
-    counts = Counts(
+    return Counts(
         tutor_reschedules=bool(bits & TUTOR_RESCHEDULED),
         completed=kind == Kind.COMPLETED,
         no_shows=kind == Kind.NO_SHOW,
@@ -62,11 +65,14 @@ def _weight(bits: int) -> int:
         first_sessions=first,
         first_sessions_lost=first and kind != Kind.COMPLETED,
     )
-    return sum(int(count) << LANE_BITS * lane for lane, count in enumerate(counts))
 
 
-WEIGHTS = tuple(_weight(bits) for bits in range(1 << OUTCOME_BITS))
-"""The packed counts of one slot, by its outcome bits."""
+LANES = np.array([_counts(bits) for bits in range(1 << OUTCOME_BITS)], np.int32)
+"""The counts of one slot, by its outcome bits."""
+WEIGHTS = tuple(
+    sum(count << LANE_BITS * lane for lane, count in enumerate(counts)) for counts in LANES.tolist()
+)
+"""The same, packed."""
 
 
 def unpack(packed: int) -> Counts:

@@ -1,184 +1,256 @@
 """The rows of one partition, and the fold of a batch of records over them.
 
-This is the whole interface of the core: batches of columns in; touched rows, transitions and
-fates out; row bytes in and out. Nothing here knows Faust or Kafka.
+This is the whole interface of the core: batches of columns in; touched tutors, transitions and
+fates out; row bytes in and out. Nothing here knows Faust or Kafka, and nothing makes a Python
+object of a record or of a row: tutors are numbers, which stay the same while the rows are held.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tutor_quality.domain.columns import NULL_TIME, Kind, LifecycleColumns
-from tutor_quality.domain.risk import RiskRule
-from tutor_quality.domain.slots import all_outcome_bits, slot_keys
-from tutor_quality.domain.tutor import (
-    NEVER,
-    Cause,
-    Fate,
-    Transition,
-    TutorRow,
-    applied_offset,
-    clock_instant,
-    due_instant,
-)
+import numpy as np
+from numpy.typing import NDArray
+
+from tutor_quality.domain import kernels, row_bytes
+from tutor_quality.domain.arena import CHANGE, Arena, new_arena
+from tutor_quality.domain.columns import NULL_TIME, LifecycleColumns
+from tutor_quality.domain.risk import RiskRule, Verdict
+from tutor_quality.domain.tutor import NEVER, Cause, Transition, TutorRow
+
+Numbers = NDArray[np.int64]
+"""Of tutors, in any order."""
+Change = tuple[bytes, Transition]
+"""Key of the tutor, and what changed."""
+
+CHANGES = 1_000
+GROWTH = 8
+"""The arena grows by an eighth: what it grows by is written once, what it holds stays in place."""
+WASTE = 4
+"""Segments are moved together when those that were left are a quarter of the arena."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Keys and values of several records in two buffers."""
+
+    keys: NDArray[np.uint8]
+    """36 bytes each: UUIDs in text."""
+    values: NDArray[np.uint8]
+    ends: NDArray[np.int64]
+    """Where each value ends; the first begins at 0."""
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def pairs(self) -> Iterator[tuple[bytes, bytes]]:
+        keys, values, begin = self.keys.tobytes(), self.values.tobytes(), 0
+        for place, end in enumerate(self.ends.tolist()):
+            yield keys[KEY_BYTES * place : KEY_BYTES * (place + 1)], values[begin:end]
+            begin = end
+
+
+KEY_BYTES = row_bytes.KEY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """What a batch did."""
 
-    touched: dict[bytes, TutorRow] = field(default_factory=dict)
-    """Rows with a record applied, by key: each has one new score."""
-    transitions: list[tuple[bytes, Transition]] = field(default_factory=list)
+    touched: Numbers
+    """Tutors with a record applied: each has one new score."""
+    transitions: list[Change]
     """In the order in which they became true, per tutor."""
-    fates: bytearray = field(default_factory=bytearray)
+    fates: NDArray[np.uint8]
     """One `Fate` per record."""
 
 
 class TutorRows:
-    """The rows of one partition by key; a row stays bytes until it is needed."""
+    """The rows of one partition."""
 
     def __init__(self, rule: RiskRule) -> None:
-        self._rule = rule
-        self._rows: dict[bytes, TutorRow | bytes] = {}
-        self._next_due = NEVER
+        self.arena: Arena = new_arena()
+        self._threshold = rule.threshold
+        self._changes = np.zeros(CHANGES, CHANGE)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return int(self.arena.marks["tutors"][0])
 
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._rows)
+    def numbers(self, keys: Iterable[bytes]) -> Numbers:
+        """-1 for unknown tutors. Raises ValueError for a key that is no UUID in text."""
+        ids = _ids(keys)
+        numbers = np.empty(len(ids), np.int64)
+        kernels.numbers_of(self.arena, ids, numbers)
+        return numbers
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._rows
+    def keys(self, numbers: Numbers) -> list[bytes]:
+        raw = self.packed_keys(numbers).tobytes()
+        return [raw[place : place + KEY_BYTES] for place in range(0, len(raw), KEY_BYTES)]
 
-    def load(self, key: bytes, value: bytes) -> bool:
-        """Take a row from the changelog; False when the one at hand has applied more.
+    def packed_keys(self, numbers: Numbers) -> NDArray[np.uint8]:
+        keys = np.empty(KEY_BYTES * len(numbers), np.uint8)
+        row_bytes.put_keys(self.arena, numbers, keys)
+        return keys
+
+    # Bytes
+
+    def load(self, keys: Sequence[bytes], values: Sequence[bytes]) -> list[bool]:
+        """Take rows from the changelog; False where the one at hand has applied more.
 
         A zombie's late write may stand behind a newer row, so the order in the changelog
-        decides nothing; the applied offset does.
+        decides nothing; the applied offset does. Raises ValueError for what is no row.
         """
-        known = self._rows.get(key)
-        if known is not None and _applied(known) >= applied_offset(value):
-            return _applied(known) == applied_offset(value)
-        self._rows[key] = value
-        self._next_due = min(self._next_due, due_instant(value))
-        return True
+        raw = np.frombuffer(b"".join(values), np.uint8)
+        ends = np.cumsum(np.fromiter(map(len, values), np.int64, len(values)))
+        begins = np.concatenate(([0], ends))
+        ids, taken = _ids(keys), np.empty(len(keys), np.uint8)
+        done = row_bytes.load_rows(self.arena, raw, begins, ends, ids, 0, taken)
+        while done < len(ids):
+            self._grow()
+            done = row_bytes.load_rows(self.arena, raw, begins, ends, ids, done, taken)
+        if (taken == row_bytes.BROKEN).any():
+            raise ValueError("the changelog holds what is no row of a format known to this program")
+        return [bool(one == row_bytes.TAKEN) for one in taken.tolist()]
+
+    def encode(self, numbers: Numbers, tail: bytes = b"") -> Packed:
+        """The rows' bytes, each followed by `tail`."""
+        ends = np.empty(len(numbers), np.int64)
+        size = row_bytes.measure_rows(self.arena, numbers, len(tail), ends)
+        values = np.empty(size, np.uint8)
+        row_bytes.put_rows(self.arena, numbers, np.frombuffer(tail, np.uint8), values, ends)
+        return Packed(self.packed_keys(numbers), values, ends)
 
     def row(self, key: bytes) -> TutorRow:
-        """The tutor's row, a new one for a new tutor."""
-        row = self._rows.get(key)
-        if isinstance(row, TutorRow):
-            return row
-        row = TutorRow() if row is None else TutorRow.decode(row)
-        self._rows[key] = row
-        return row
+        """A copy in plain Python, for proofs; an empty row for an unknown tutor."""
+        (number,) = numbers = self.numbers([key])
+        if number < 0:
+            return TutorRow()
+        return TutorRow.decode(self.encode(numbers).values.tobytes())
+
+    # Time
 
     def applied(self) -> int:
         """The greatest offset that any row has applied; -1 when there are none."""
-        return max(map(_applied, self._rows.values()), default=-1)
+        return int(self._tutors("applied").max(initial=-1))
 
-    def applied_after(self, offset: int) -> list[bytes]:
-        """Keys of the rows that have applied a later record."""
-        return [key for key, row in self._rows.items() if _applied(row) > offset]
+    def applied_after(self, offset: int) -> Numbers:
+        """Tutors whose rows have applied a later record."""
+        return np.flatnonzero(self._tutors("applied") > offset)
 
     def clock(self) -> int:
         """The greatest clock of any row; -1 when there are none."""
-        return max(map(_clock, self._rows.values()), default=-1)
+        return int(self._tutors("clock").max(initial=-1))
 
-    def due(self, instant: int) -> list[bytes]:
-        """Keys of the rows of which a count changes at or before `instant`."""
-        if self._next_due > instant:
-            return []
-        due = {key: _due(row) for key, row in self._rows.items()}
-        self._next_due = min(due.values(), default=NEVER)
-        return [key for key, when in due.items() if when <= instant]
+    def due(self, instant: int) -> Numbers:
+        """Tutors of whom a count changes at or before `instant`."""
+        if self.next_due() > instant:
+            return np.empty(0, np.int64)
+        due = self._tutors("due")
+        self.arena.marks["next_due"] = due.min(initial=NEVER)
+        return np.flatnonzero(due <= instant)
 
     def next_due(self) -> int:
         """No count of any row changes before this instant unless a record arrives."""
-        return self._next_due
+        return int(self.arena.marks["next_due"][0])
+
+    def awaited(self, numbers: Numbers) -> list[tuple[int, int]]:
+        """Of each tutor the instant when a count changes next, and the offset applied last."""
+        tutors = self.arena.tutors[numbers]
+        return list(zip(tutors["due"].tolist(), tutors["applied"].tolist(), strict=True))
+
+    def _tutors(self, field: str) -> NDArray[np.int64]:
+        return self.arena.tutors[field][: len(self)]
+
+    # Facts
 
     def fold(self, columns: LifecycleColumns) -> Folded:
         """Apply the records in order; those that a row has applied before are skipped."""
-        folded = Folded()
-        touched, fates, rule = folded.touched, folded.fates, self._rule
-        changes: list[Transition] = []
-        for key, offset, timestamp, *fact in _facts(columns):
-            if not key:  # Marks the partition's time only.
-                fates.append(Fate.APPLIED)
-                continue
-            row = touched.get(key) or self.row(key)
-            if offset <= row.applied:
-                fates.append(Fate.SKIPPED)
-                continue
-            touched[key] = row
-            row.applied = offset
-            if timestamp > row.clock:
-                row.advance(timestamp, rule, offset, changes)
-            fates.append(_apply(row, rule, offset, changes, *fact))
-            if changes:
-                folded.transitions.extend((key, change) for change in changes)
-                changes.clear()
-        for row in touched.values():
-            self._next_due = min(self._next_due, row.due)
-        return folded
+        marks, n = self.arena.marks, len(columns.offset)
+        touched, fates = np.empty(n, np.int64), np.empty(n, np.uint8)
+        transitions: list[Change] = []
+        marks["batch"] += 1
+        marks["touched"] = 0
+        done = 0
+        while True:
+            done = kernels.fold(
+                self.arena, columns, done, self._threshold, fates, touched, self._changes
+            )
+            transitions += self._taken_changes()
+            if done == n:
+                return Folded(touched[: marks["touched"][0]], transitions, fates)
+            self._grow()
+
+    def _taken_changes(self) -> list[Change]:
+        marks = self.arena.marks
+        count = int(marks["changes"][0])
+        if not count:
+            return []
+        marks["changes"] = 0
+        changes = self._changes[:count]
+        keys = self.keys(np.ascontiguousarray(changes["tutor"]))
+        return list(zip(keys, map(_transition, changes), strict=True))
+
+    # Room
+
+    def _grow(self) -> None:
+        marks = self.arena.marks[0]
+        if marks["tutors"] == len(self.arena.tutors):
+            self._grow_tutors()
+        if marks["wanted"]:
+            self._grow_slots(int(marks["wanted"]))
+            marks["wanted"] = 0
+
+    def compact(self) -> None:
+        """Move the segments together."""
+        # Of tutors without a slot the segment is empty, and its place does not matter.
+        kernels.compact(self.arena, np.argsort(self._tutors("base"), kind="stable"))
+
+    def _grow_tutors(self) -> None:
+        arena = self.arena
+        count = 2 * len(arena.tutors)
+        arena.tutors.resize(count, refcheck=False)
+        arena.by_id.resize(2 * count, refcheck=False)
+        arena.by_id[:] = 0
+        kernels.seat_all(arena)
+
+    def _grow_slots(self, wanted: int) -> None:
+        arena, marks = self.arena, self.arena.marks[0]
+        if WASTE * marks["waste"] > len(arena.slots):
+            self.compact()
+        if wanted > len(arena.spare):
+            arena.spare.resize(2 * wanted, refcheck=False)
+        size = int(marks["top"]) + wanted
+        if size > len(arena.slots):
+            size += size // GROWTH
+            for column in (arena.slots, arena.closed, arena.opened):
+                column.resize(size, refcheck=False)
+            arena.by_key.resize(2 * size, refcheck=False)
 
 
-def _facts(columns: LifecycleColumns) -> Iterable[tuple[Any, ...]]:
-    """(key, offset, timestamp, kind, occurred_at, event_id, slot key, start, bits, new slot key,
-    new start) of each record, as Python values."""
-    identity = columns.event_id.tobytes()
-    return zip(
-        columns.key,
-        columns.offset.tolist(),
-        columns.timestamp.tolist(),
-        columns.kind.tolist(),
-        columns.occurred_at.tolist(),
-        [identity[place : place + 16] for place in range(0, len(identity), 16)],
-        slot_keys(columns.session_id, columns.scheduled_start).tolist(),
-        columns.scheduled_start.tolist(),
-        all_outcome_bits(columns).tolist(),
-        slot_keys(columns.session_id, columns.new_start).tolist(),
-        columns.new_start.tolist(),
-        strict=True,
+def _ids(keys: Iterable[bytes]) -> NDArray[np.uint8]:
+    raw = b"".join(map(_uuid_bytes, keys))
+    return np.frombuffer(raw, np.uint8).reshape(-1, 16)
+
+
+def _uuid_bytes(key: bytes) -> bytes:
+    uuid = bytes.fromhex(key.replace(b"-", b"").decode())
+    if len(key) != KEY_BYTES or len(uuid) != 16:
+        raise ValueError(f"{key!r} is not a UUID in text")
+    return uuid
+
+
+def _transition(change: Any) -> Transition:
+    _, number, instant, verdict, previous, totals, reschedules, cause, offset, slot_at = (
+        change.tolist()
     )
-
-
-def _apply(
-    row: TutorRow,
-    rule: RiskRule,
-    offset: int,
-    changes: list[Transition],
-    kind: int,
-    occurred_at: int,
-    event_id: bytes,
-    slot: int,
-    start: int,
-    bits: int,
-    new_slot: int,
-    new_start: int,
-) -> Fate:
-    if kind == Kind.TICK:
-        return Fate.APPLIED
-    if kind == Kind.SCHEDULED:
-        return row.open(slot, start, occurred_at)
-    fate = row.close(slot, start, bits, occurred_at, event_id)
-    if kind == Kind.RESCHEDULED and new_start != NULL_TIME:
-        # The move books its new slot even where a later fact has the old one's outcome.
-        opened = row.open(new_slot, new_start, occurred_at)
-        fate = Fate.APPLIED if opened is Fate.APPLIED else fate
-    if fate is Fate.APPLIED:
-        row.judge(rule, Cause.EVENT, offset, None, changes)
-    return fate
-
-
-def _applied(row: TutorRow | bytes) -> int:
-    return row.applied if isinstance(row, TutorRow) else applied_offset(row)
-
-
-def _clock(row: TutorRow | bytes) -> int:
-    return row.clock if isinstance(row, TutorRow) else clock_instant(row)
-
-
-def _due(row: TutorRow | bytes) -> int:
-    return row.due if isinstance(row, TutorRow) else due_instant(row)
+    return Transition(
+        number=number,
+        instant=instant,
+        verdict=Verdict(verdict),
+        previous=Verdict(previous),
+        totals=tuple(totals),
+        reschedules=tuple(reschedules),
+        cause=Cause(cause),
+        offset=offset,
+        slot_at=None if slot_at == NULL_TIME else slot_at,
+    )

@@ -1,7 +1,7 @@
 """Which session events are legal: the rules that the schema cannot say.
 
 Fields that mean nothing for an event's type (a rating of a cancelled slot) are ignored, not
-refused. `schemas/lifecycle/vector.py` holds the same rules over columns; tests keep them equal.
+refused. `schemas/lifecycle/plain.py` holds the same rules, compiled; tests keep them equal.
 """
 
 from collections.abc import Sequence

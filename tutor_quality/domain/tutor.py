@@ -1,5 +1,8 @@
 """The row of one tutor: a set of facts, and exact rolling windows over them.
 
+This is the rule in plain Python: what `kernels.py` does compiled, and is held to by tests, the
+simulation and the proof. The score stage itself runs the compiled one.
+
 The row is a pure function of the tutor's records in log order, and its facts and counts do not
 even depend on the order: the same facts, in any order and any number of times, give the same
 counts at the same clock.
@@ -360,6 +363,7 @@ class TutorRow:
 
 FORMAT = 1
 _HEADER = Struct("<BqqIBqII")
+HEADER_BYTES = _HEADER.size
 
 
 def applied_offset(value: bytes) -> int:

@@ -54,7 +54,6 @@ LAYOUT = Layout(
     texts=("student_id", "reason_code", "reason", "context"),
 )
 CREATE_STAGE = f"CREATE TEMP TABLE {STAGE} ({LAYOUT.definition}) ON COMMIT DELETE ROWS"
-COLUMNS = tuple(field.name for field in fields(LifecycleColumns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +66,16 @@ class SessionRows:
     """student_id, reason_code, reason and context, each aligned with the facts."""
 
     def __len__(self) -> int:
-        return len(self.facts)
+        return len(self.facts.offset)
 
     @property
     def first_offset(self) -> int:
         return int(self.facts.offset[0])
 
     def take(self, places: NDArray[np.int64]) -> "SessionRows":
-        facts = {name: _take(getattr(self.facts, name), places) for name in COLUMNS}
-        texts = [_take(texts, places) for texts in self.texts]
-        return SessionRows(self.partition, LifecycleColumns(**facts), texts)
+        facts = self.facts.take(places)
+        texts = [[column[place] for place in places.tolist()] for column in self.texts]
+        return SessionRows(self.partition, facts, texts)
 
     def halves(self) -> list["SessionRows"]:
         return [self.take(half) for half in np.array_split(np.arange(len(self)), 2)]
@@ -96,12 +95,6 @@ class SessionRows:
         await connection.execute(EVENTS, self.partition)
 
 
-def _take(values: Any, places: NDArray[np.int64]) -> Any:
-    if isinstance(values, np.ndarray):
-        return values[places]
-    return [values[place] for place in places.tolist()]
-
-
 def encoded(rows: SessionRows) -> bytes:
     """For the staging table."""
     values = _values(rows.facts)
@@ -112,14 +105,8 @@ def encoded(rows: SessionRows) -> bytes:
 def _values(facts: LifecycleColumns) -> dict[str, NDArray[Any]]:
     won = winners(facts)
     return {
-        **{name: getattr(facts, name) for name in COLUMNS if name in LAYOUT.fixed},
-        "tutor_id": _uuids(facts.key),
+        **{name: column for name, column in facts._asdict().items() if name in LAYOUT.fixed},
         "recorded_at": facts.timestamp,
         "record_offset": facts.offset,
         **{field.name: getattr(won, field.name) for field in fields(won)},
     }
-
-
-def _uuids(texts: Sequence[bytes]) -> NDArray[np.uint8]:
-    digits = b"".join(texts).replace(b"-", b"").decode()
-    return np.frombuffer(bytes.fromhex(digits), np.uint8).reshape(-1, 16)

@@ -5,6 +5,8 @@ The only part of the proof that uses the product's code: it is what is compared.
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from schemas.lifecycle import decode_lifecycle
 from tutor_quality.domain.fold import TutorRows
 from tutor_quality.domain.risk import RiskRule
@@ -30,7 +32,8 @@ def counts_of_the_product(
             batch.clear()
     for batch in batches.values():
         _fold(rows, batch)
-    return {key.decode(): _counts(rows, key, rule, as_of) for key in rows}
+    keys = rows.keys(np.arange(len(rows)))
+    return {key.decode(): _counts(rows, key, rule, as_of) for key in keys}
 
 
 def _fold(rows: TutorRows, batch: list[Raw]) -> None:

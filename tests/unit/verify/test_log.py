@@ -9,6 +9,7 @@ import pytest
 from schemas.lifecycle import decode_lifecycle, encode_event, encode_tick
 from tests.support.builders import START, TUTOR, an_event
 from tests.support.lifecycle import random_event
+from tutor_quality.domain.columns import Kind
 from tutor_quality.domain.sessions import EventType, InitiatorName, SessionEvent
 from tutor_quality.verify.log import Outcome, Raw, judge
 
@@ -21,7 +22,7 @@ def raw(value: bytes | None, *, key: bytes | None = KEY, timestamp: int = START 
 
 def is_accepted_by_the_pipeline(record: Raw) -> bool:
     batch = decode_lifecycle([record.key], [record.value], [record.offset], [record.timestamp])
-    return not batch.refused and batch.columns.key[0] != b""
+    return not batch.refused and batch.columns.kind[0] != Kind.MARK
 
 
 def test_an_outcome_is_read_with_its_slot_instant_id_and_initiator() -> None:

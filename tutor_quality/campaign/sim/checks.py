@@ -10,14 +10,15 @@ from schemas.codec import decode
 from schemas.lifecycle import decode_lifecycle
 from schemas.scores import version_of_score
 from streams.dead_letters import PREFIX
-from streams.outputs import Outputs
 from streams.rows import generation_of
+from tutor_quality.campaign import reference
 from tutor_quality.campaign.oracle import THRESHOLD, Naive, Told, counts_after, naive_tutor
+from tutor_quality.campaign.reference import ReferenceRows
 from tutor_quality.campaign.sim.broker import Stored
 from tutor_quality.campaign.sim.history import FUTURE, MINUTE
 from tutor_quality.campaign.sim.process import RULE, PartitionRun
 from tutor_quality.campaign.sim.schedule import Epoch, Schedule
-from tutor_quality.domain.fold import TutorRows
+from tutor_quality.domain.tutor import TutorRow
 
 EVIDENCE = (None, "insufficient", "raw", "confirmed")
 CHANGELOG = topics.SCORE_CHANGELOG.name
@@ -111,20 +112,21 @@ def _wrong_transitions(
 # State
 
 
-def _clean_fold(epoch: Epoch, partition: int) -> tuple[TutorRows, dict[int, int]]:
-    """The rows after one undisturbed fold of the whole log, and the fate of each offset."""
-    rows = TutorRows(RULE)
+def _clean_fold(epoch: Epoch, partition: int) -> tuple[dict[bytes, TutorRow], dict[int, int]]:
+    """The rows after one undisturbed fold of the whole log in plain Python, and the fate of each
+    offset."""
+    rows = ReferenceRows(RULE)
     log = epoch.logs[partition]
     if not log:
-        return rows, {}
+        return rows.rows, {}
     batch = decode_lifecycle(
         [record.key for record in log],
         [record.value for record in log],
         [record.offset for record in log],
         [record.timestamp for record in log],
     )
-    folded = rows.fold(batch.columns)
-    return rows, dict(zip(batch.columns.offset.tolist(), folded.fates, strict=True))
+    rows.fold(batch.columns)
+    return rows.rows, dict(zip(batch.columns.offset.tolist(), rows.fates, strict=True))
 
 
 def _last(schedule: Schedule, topic: str, partition: int) -> dict[bytes, bytes]:
@@ -141,7 +143,7 @@ def _wrong_rows(
     partition: int,
     epoch: Epoch,
     naive: dict[bytes, Naive],
-    clean: TutorRows,
+    clean: dict[bytes, TutorRow],
 ) -> Iterator[str]:
     if set(clean) != set(naive):
         yield f"rows of {set(clean)}, not {set(naive)}"
@@ -151,13 +153,13 @@ def _wrong_rows(
         if generation_of(value) == epoch.generation
     }
     scores = _last(schedule, topics.SCORE.name, partition)
-    outputs = Outputs(RULE, epoch.generation, partition, THRESHOLD)
     for key, one in naive.items():
-        row = clean.row(key)
+        row = clean[key]
         counts = tuple((row.total(w), row.reschedules(w)) for w in range(3))
         if (row.clock, counts, row.verdict) != (one.clock, one.counts, one.verdict):
             yield f"{key!r}: the fold gives {row.clock} {counts} {row.verdict}, not {one}"
-        if scores.get(key) != outputs.scores({key: row})[0].value:
+        expected = reference.score(key, row, RULE, THRESHOLD, epoch.generation, partition)
+        if scores.get(key) != expected:
             yield f"{key!r}: the last score is not the right one"
         if kept.get(key, b"")[:-4] != row.encode():
             yield f"{key!r}: the last row in the changelog is not the right one"

@@ -8,17 +8,18 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from streams import outputs
+from schemas import score_bytes
 from streams.holdings import Holdings
 from streams.outlet import KafkaOutlet
 from streams.protocol import PoisonWatch, ScorePartition
 from streams.score_worker import ScoreWorker
+from tutor_quality.domain import kernels, row_bytes
 from tutor_quality.domain.fold import TutorRows
-from tutor_quality.domain.tutor import TutorRow
+from tutor_quality.jit import made_anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +38,23 @@ MISTAKES = (
         "changelog-before-outputs",
         ScorePartition,
         "flush",
-        "    await self._outlet.durable()\n    if dirty:",
-        "    if dirty:",
+        "    await self._outlet.durable()\n    if len(dirty):",
+        "    if len(dirty):",
     ),
-    Mistake("no-applied-offset", TutorRows, "fold", "offset <= row.applied", "False"),
+    Mistake("no-applied-offset", kernels, "fold", "offset <= t.applied", "False"),
     Mistake(
         "redelivery-counts-the-last-twice",
-        TutorRows,
+        kernels,
         "fold",
-        "offset <= row.applied",
-        "offset < row.applied",
+        "offset <= t.applied",
+        "offset < t.applied",
     ),
     Mistake(
         "recovery-takes-the-last-row",
-        TutorRows,
-        "load",
-        "_applied(known) >= applied_offset(value)",
-        "False",
+        row_bytes,
+        "load_rows",
+        "if t.applied >= applied:",
+        "if False:",
     ),
     Mistake(
         "acknowledged-before-durable",
@@ -74,8 +75,10 @@ MISTAKES = (
         ScorePartition,
         "tick",
         "await self._outlet.send(topics.LIFECYCLE.name, ticks)",
-        "[self._rows.row(key).advance(now, self._outputs._rule, self._rows.row(key).applied, [])"
-        " for key in due]",
+        "at = [applied + 1 for _, applied in told.values()]\n"
+        "    keys, values = [t.key for t in ticks], [t.value for t in ticks]\n"
+        "    self._rows.fold(decode_lifecycle(keys, values, at, [now] * len(ticks)).columns)\n"
+        "    self._rows.arena.tutors['applied'][[*told]] -= 1",
     ),
     Mistake(
         "gap-watch-off",
@@ -95,7 +98,7 @@ MISTAKES = (
         "stale-last-row-left-at-recovery",
         Holdings,
         "_load",
-        "holding.outlived.add(record.key)",
+        "holding.outlived.add(tutor)",
         "pass",
     ),
     Mistake(
@@ -107,18 +110,17 @@ MISTAKES = (
     ),
     Mistake(
         "expiry-judged-at-the-time-of-the-tick",
-        TutorRow,
+        kernels,
         "advance",
-        "while self.due <= instant:\n        self._pass(self.due,",
-        "if self.due <= instant:\n        self._pass(instant,",
+        "_pass(arena, number, t.due,",
+        "_pass(arena, number, instant,",
     ),
     Mistake(
         "transitions-judged-per-batch",
         TutorRows,
         "fold",
-        "folded.transitions.extend((key, change) for change in changes)",
-        "folded.transitions[:] = [one for one in folded.transitions if one[0] != key]"
-        " + [(key, changes[-1])]",
+        "transitions += self._taken_changes()",
+        "transitions += dict(self._taken_changes()).items()",
     ),
     Mistake(
         "rows-kept-after-an-unclean-revocation",
@@ -129,17 +131,17 @@ MISTAKES = (
     ),
     Mistake(
         "correction-ignores-the-event-id",
-        TutorRow,
-        "close",
-        ">= (occurred_at, event_id)",
-        ">= (occurred_at, b'')",
+        kernels,
+        "_wins",
+        "return slot.id_low >= id_low",
+        "return True",
     ),
     Mistake(
         "window-closed-at-both-ends",
-        TutorRow,
-        "_count",
-        "occurred_at > self.clock - ",
-        "occurred_at >= self.clock - ",
+        kernels,
+        "_account",
+        "slot.at > t.clock - ",
+        "slot.at >= t.clock - ",
     ),
     Mistake(
         "poison-counted-within-a-batch-only",
@@ -165,10 +167,10 @@ MISTAKES = (
     ),
     Mistake(
         "version-not-monotonic",
-        outputs,
-        "encode_score",
-        "_long(row.applied)",
-        "_long(row.transitions)",
+        score_bytes,
+        "_put_score",
+        "put_long(out, at, t.applied)",
+        "put_long(out, at, t.transitions)",
     ),
     Mistake(
         "rows-of-an-older-generation-taken",
@@ -188,8 +190,8 @@ MISTAKES = (
         "one-tick-must-do",
         ScorePartition,
         "_awaited",
-        "return row.due, row.applied",
-        "return row.due, 0",
+        "return self._rows.awaited(tutors)",
+        "return [(due, 0) for due, _ in self._rows.awaited(tutors)]",
     ),
     Mistake(
         "records-on-their-way-forgotten",
@@ -205,7 +207,10 @@ MISTAKES = (
 def planted(mistake: Mistake) -> Iterator[None]:
     """The production code with this mistake in it."""
     original = inspect.getattr_static(mistake.owner, mistake.function)
-    with replaced(mistake.owner, mistake.function, _edited(original, mistake)):
+    with (
+        replaced(mistake.owner, mistake.function, _edited(original, mistake)),
+        made_anew(mistake.owner) if inspect.ismodule(mistake.owner) else nullcontext(),
+    ):
         yield
 
 
@@ -223,7 +228,7 @@ def _edited(original: Any, mistake: Mistake) -> Any:
     if isinstance(original, property):
         assert original.fget is not None
         return property(_rewritten(original.fget, mistake))
-    return _rewritten(original, mistake)
+    return _rewritten(getattr(original, "py_func", original), mistake)
 
 
 def _rewritten(function: Callable[..., Any], mistake: Mistake) -> Callable[..., Any]:

@@ -203,7 +203,7 @@ class LedgerRows(TutorRows):
 
     def fold(self, columns: LifecycleColumns) -> Folded:
         folded = super().fold(columns)
-        for offset, fate in zip(columns.offset.tolist(), folded.fates, strict=True):
+        for offset, fate in zip(columns.offset.tolist(), folded.fates.tolist(), strict=True):
             if fate != Fate.SKIPPED:
                 self._ledger.fates[*self._place, offset].add(fate)
         return folded

@@ -1,0 +1,66 @@
+"""Makes the compiled core ready: `python -m streams.compiled`.
+
+Called before a stream begins, so that nothing is compiled while records wait. The first time takes
+about half a minute; then the machine code is on disk, until its source or numba changes.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+from uuid import UUID
+
+from schemas.lifecycle import decode_lifecycle, encode_tick
+from schemas.scores import encode_scores
+from tutor_quality import jit
+from tutor_quality.domain.arena import FIRST_TUTORS
+from tutor_quality.domain.fold import TutorRows
+from tutor_quality.domain.risk import RiskRule
+from tutor_quality.settings import Settings
+
+
+def keep(settings: Settings) -> None:
+    """Find machine code on disk and leave it there; without this it lives as long as the program.
+
+    It is kept beside other things that several checkouts share, else with the data.
+    """
+    jit.keep_in(settings.cache_path / "compiled", settings.data_dir / "compiled")
+
+
+def prepare(settings: Settings, say: Callable[[str], None], *, freeze: bool = True) -> None:
+    """Have all compiled code at hand; `say` is told when that takes its time.
+
+    `freeze`: a call that would have to compile raises TypeError from now on.
+    """
+    keep(settings)
+    began = monotonic()
+    kept = jit.is_kept()
+    if not kept:
+        say("compiling the core, once: about half a minute")
+    use_everything()
+    if freeze:
+        jit.freeze()
+    if not kept:
+        say(f"compiled in {monotonic() - began:.0f} s")
+
+
+def use_everything() -> None:
+    """Call every entry once, with arguments of the types that it gets."""
+    tutors = [str(UUID(int=number)) for number in range(2 * FIRST_TUTORS)]
+    keys = [tutor.encode() for tutor in tutors]
+    ticks = [encode_tick(tutor, 0) for tutor in tutors]
+    batch = decode_lifecycle(keys, ticks, range(len(keys)), [0] * len(keys))
+    rule = RiskRule()
+    rows, again = TutorRows(rule), TutorRows(rule)
+    touched = rows.fold(batch.columns).touched
+    encode_scores(rows, touched, rule, threshold=0.15, generation=1, partition=0)
+    again.load(keys, [value for _, value in rows.encode(touched, b"tail").pairs()])
+    again.numbers(keys)
+    again.compact()
+
+
+def main() -> None:
+    """Called by `make setup`."""
+    prepare(Settings(), print)
+
+
+if __name__ == "__main__":
+    main()
