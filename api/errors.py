@@ -130,7 +130,17 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         413: "The body is too large.",
     }
     detail = details.get(error.status_code, str(error.detail))
-    return problem_response(request, Problem(error.status_code, detail, headers=error.headers))
+    headers = {**(error.headers or {})}
+    if error.status_code == 405 and (allowed := _allowed(request)):
+        headers["Allow"] = allowed
+    return problem_response(request, Problem(error.status_code, detail, headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    """All methods of the address by our contract: Starlette names those of one route only."""
+    path = getattr(request.scope.get("route"), "path", "")
+    methods = request.app.openapi()["paths"].get(path, {})
+    return ", ".join(sorted(method.upper() for method in methods))
 
 
 async def on_invalid_input(request: Request, error: Exception) -> Response:

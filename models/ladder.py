@@ -42,16 +42,17 @@ class Ladder:
 
     def _answer(self, row: NDArray[np.float64]) -> Answer:
         tutor, student = float(row[self._tutor]), float(row[self._student])
-        if row[self._evidence] > 0 or student:
+        known = math.isfinite(tutor) and math.isfinite(student)
+        if known and (row[self._evidence] > 0 or student):
             reasons = [
                 Reason("tutor_effect_180d", tutor, tutor),
                 Reason("student_effect", student, student),
             ]
             reasons.sort(key=lambda reason: -abs(reason.contribution))
             return Answer(self._base + tutor + student, POSTERIOR, reasons)
-        total = float(row[self._total])
-        if total > 0:
-            return self._shrunk(float(row[self._rate]), total)
+        total, rate = float(row[self._total]), float(row[self._rate])
+        if 0 < total < math.inf and 0 <= rate <= 1:
+            return self._shrunk(rate, total)
         return Answer(self._base, GLOBAL, [])
 
     def _shrunk(self, rate: float, total: float) -> Answer:

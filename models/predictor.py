@@ -1,5 +1,6 @@
 """Vectors in, calibrated probabilities and reasons out."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.calibration import NewsCurves
 from models.linear import Linear
-from tutor_quality.features import FeatureSpec
+from tutor_quality.features import Feature, FeatureSpec
 from tutor_quality.model_health.logits import Calibrator, logistic
 
 Floats = NDArray[np.float64]
@@ -73,20 +74,33 @@ class Model:
         """The strongest features of each prediction, strongest first."""
         parts = self.contributions(x)[:, :-1]
         top = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :REASONS]
+        rows = zip(
+            top.tolist(),
+            np.take_along_axis(x, top, axis=1).tolist(),
+            np.take_along_axis(parts, top, axis=1).tolist(),
+            strict=True,
+        )
+        features = self.spec.features
         return [
-            [self._reason(int(j), float(x[i, j]), float(parts[i, j])) for j in row]
-            for i, row in enumerate(top)
+            [_reason(self.spec, features, *one) for one in zip(*row, strict=True)] for row in rows
         ]
 
-    def _reason(self, number: int, value: float, contribution: float) -> Reason:
-        feature = self.spec.features[number]
-        if np.isnan(value):
-            return Reason(feature.name, None, contribution)
-        if not feature.category:
-            return Reason(feature.name, value, contribution)
-        values = self.spec.context[number - len(self.spec.features)].values
-        text = values[int(value)] if value < len(values) else "another value"
-        return Reason(feature.name, text, contribution)
+
+def _reason(
+    spec: FeatureSpec,
+    features: Sequence[Feature],
+    number: int,
+    value: float,
+    contribution: float,
+) -> Reason:
+    feature = features[number]
+    if math.isnan(value):
+        return Reason(feature.name, None, contribution)
+    if not feature.category:
+        return Reason(feature.name, value, contribution)
+    values = spec.context[number - len(features)].values
+    text = values[int(value)] if value < len(values) else "another value"
+    return Reason(feature.name, text, contribution)
 
 
 def matrix(x: NDArray[np.float32], spec: FeatureSpec, y: NDArray[np.int8] | None = None) -> Any:

@@ -46,7 +46,7 @@ class PredictOutputs:
 
     def _look_id(self, look: Look) -> UUID:
         """All that the vector follows from, and why it was asked for."""
-        what = f"{look.session_id}:{look.start}:{look.offset}:{look.as_of}:{look.reason}"
+        what = f"{look.session_id}:{look.start}:{look.offset}:{look.as_of}:{look.reason.value}"
         return uuid5(self._ids, what)
 
     def _features(self, look: Look) -> dict[str, object]:

@@ -15,7 +15,7 @@ from struct import Struct
 import orjson
 
 from tutor_quality.domain.sessions import EventType, SessionEvent
-from tutor_quality.features import FeatureSpec, Slot, TutorState, features, fold
+from tutor_quality.features import FeatureSpec, Slot, TutorState, fold, vectors
 from tutor_quality.features.codec import decode_state, encode_state
 from tutor_quality.features.state import DAY_MS, HOUR_MS
 
@@ -323,8 +323,10 @@ class PredictRows:
         mark_hours: float | None = None,
     ) -> Iterator[Look]:
         """A fact may claim to be up to five minutes newer than its record: `as_of` is then too."""
-        as_of = max(at, row.state.now)
-        for slot in slots:
+        as_of, some = max(at, row.state.now), list(slots)
+        for slot, vector in zip(
+            some, vectors(row.state, some, as_of, self.spec) if some else (), strict=True
+        ):
             yield Look(
                 key,
                 slot.session_id,
@@ -334,5 +336,5 @@ class PredictRows:
                 reason,
                 mark_hours,
                 row.applied,
-                features(row.state, slot, as_of, self.spec),
+                vector,
             )

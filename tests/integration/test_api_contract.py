@@ -24,6 +24,7 @@ from tests.support.api import (
     a_tutor,
     an_alert,
     an_outcome,
+    insert,
     progress,
 )
 from tests.support.api_server import Server, running_server
@@ -36,6 +37,7 @@ CONTRACT = Path(__file__).parents[2] / "docs" / "api" / "openapi.json"
 EXAMPLE_TUTOR = UUID("9b6f0a4e-13a7-4a52-8d3b-6d1f6f0d0001")
 EXAMPLE_ALERT = UUID("0d8f8f3e-4a0b-5a86-9d6c-2f6e6a0d0001")
 """The contract's examples speak of them."""
+EXAMPLE_SESSION = UUID("5f0c2b6e-7a5d-4c39-9d57-0c2f8ee3a001")
 SEED = 20260318
 
 
@@ -53,10 +55,23 @@ async def fill(url: str) -> str:
             await an_alert(
                 connection, tutor, AS_OF - timedelta(hours=number), event_id=alert or uuid4()
             )
+        await _booked(connection, EXAMPLE_TUTOR, EXAMPLE_SESSION)
         await progress(connection)
         return await keys.create(connection, PEPPER, "fuzz", sorted(SCOPES), NOW)
     finally:
         await connection.close()
+
+
+async def _booked(connection: Any, tutor: UUID, session: UUID) -> None:
+    await insert(
+        connection,
+        "sessions",
+        session_id=session,
+        scheduled_start=AS_OF + timedelta(days=1),
+        tutor_id=tutor,
+        student_id="student-17",
+        status="scheduled",
+    )
 
 
 @pytest.fixture(scope="module")

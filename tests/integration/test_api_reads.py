@@ -4,6 +4,8 @@ import asyncio
 import csv
 import io
 import itertools
+import json
+import struct
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -675,3 +677,116 @@ async def test_deep_pages_by_offset_are_the_pages_of_the_whole_list(api: Api) ->
                 offset: await names(api, sort_by=sort, limit=5, offset=offset) for offset in offsets
             }
             assert [name for _, page in sorted(pages.items()) for name in page] == whole
+
+
+async def a_prediction(api: Api, session: UUID, tutor: UUID, start: datetime) -> None:
+    features_id = uuid4()
+    await insert(
+        api.database,
+        "session_reschedule_predictions",
+        session_id=session,
+        scheduled_start=start,
+        tutor_id=tutor,
+        student_id="student-1",
+        reschedule_probability=0.4,
+        risk_level="high",
+        reasons=json.dumps(
+            [{"feature": "lead_hours", "value": 30.0, "category": None, "contribution": 0.5}]
+        ),
+        source="model",
+        model_version="v1",
+        features_id=features_id,
+        predicted_at=AS_OF,
+        version=1,
+    )
+    await insert(
+        api.database,
+        "session_features",
+        event_id=features_id,
+        session_id=session,
+        scheduled_start=start,
+        tutor_id=tutor,
+        as_of=AS_OF,
+        reason="mark",
+        mark_hours=24.0,
+        generation=1,
+        log_offset=7,
+        fingerprint="f",
+        vector=struct.pack("<2f", 30.0, float("nan")),
+    )
+
+
+async def test_a_prediction_shows_its_reasons_and_the_vector_that_it_follows_from(
+    api: Api,
+) -> None:
+    await progress(api.database)
+    ada = await a_tutor(api.database, "Ada")
+    start = AS_OF + timedelta(hours=24)
+    session = await a_booking(api, ada, start)
+    path = f"/api/upcoming-sessions/{session}/predict"
+    before = await read(api, path, responses.PredictionDetail)
+    assert before["reschedule_probability"] is None and before["features"] is None
+
+    await a_prediction(api, session, ada, start)
+    await a_model(api, degraded=False)
+    found = await read(api, path, responses.PredictionDetail)
+    assert found["reschedule_probability"] == 0.4
+    assert found["asked_for"] == "mark"
+    assert found["features"] == {"lead_hours": 30.0, "student_bad_share": None}
+    await data_changed(api)
+    (listed,) = (await upcoming(api)).sessions
+    assert listed.reasons is not None
+    assert [reason.feature for reason in listed.reasons] == ["lead_hours"]
+    assert (listed.source, listed.model_version) == ("model", "v1")
+
+
+async def a_model(api: Api, *, degraded: bool) -> None:
+    await insert(
+        api.database,
+        "model_status",
+        model="reschedule",
+        partition=0,
+        champion=None if degraded else "v1",
+        wanted="v1",
+        degraded=degraded,
+        why="damaged" if degraded else None,
+        fingerprint="f",
+        features=["lead_hours", "student_bad_share"],
+        base_rate=0.15,
+        said_at=AS_OF,
+        version=1,
+    )
+
+
+async def test_only_upcoming_slots_of_known_sessions_have_predictions(api: Api) -> None:
+    await progress(api.database)
+    ada = await a_tutor(api.database, "Ada")
+    over = await a_booking(api, ada, AS_OF - timedelta(hours=1))
+    key = await api.key("read", "predict")
+    for method, name in (("GET", "predict"), ("POST", "predict"), ("POST", "refresh")):
+        for session, status in ((over, 400), (uuid4(), 404)):
+            path = f"/api/upcoming-sessions/{session}/{name}"
+            answer = await api.http.request(method, path, headers=key)
+            assert answer.status_code == status
+            responses.ProblemBody.model_validate_json(answer.content)
+
+
+async def test_a_refresh_that_kafka_does_not_take_is_503_and_needs_the_scope(api: Api) -> None:
+    await progress(api.database)
+    ada = await a_tutor(api.database, "Ada")
+    session = await a_booking(api, ada, AS_OF + timedelta(hours=1))
+    path = f"/api/upcoming-sessions/{session}/refresh"
+    assert (await api.http.post(path, headers=await api.key("read"))).status_code == 403
+    refused = await api.http.post(path, headers=await api.key("predict"))
+    assert refused.status_code == 503
+    assert "retry-after" in refused.headers
+
+
+@pytest.mark.parametrize("degraded", [True, False])
+async def test_health_and_metrics_say_that_the_model_is_degraded(api: Api, degraded: bool) -> None:
+    await progress(api.database)
+    assert (await api.http.get("/api/health")).json()["model_degraded"] is None
+    await a_model(api, degraded=degraded)
+    assert (await api.http.get("/api/health")).json()["model_degraded"] is degraded
+    metrics = (await api.http.get("/metrics")).text
+    assert f"tq_model_degraded {float(degraded)}" in metrics

@@ -30,6 +30,18 @@ STOPPED = """
 """
 
 
+MODEL = """
+    SELECT max(champion) AS champion, bool_or(degraded) AS degraded, max(why) AS why
+    FROM model_status WHERE model = 'reschedule' HAVING count(*) > 0
+"""
+
+
+class ModelStatus(BaseModel):
+    champion: str | None = Field(description="version; null = the fallback ladder answers")
+    degraded: bool = Field(description="something else answers than what should")
+    why: str | None
+
+
 class StoppedPartition(BaseModel):
     partition: int
     reason: str
@@ -52,6 +64,7 @@ class Status(BaseModel):
     kafka: dict[str, str | None]
     database: dict[str, str | None]
     stages: dict[str, StageStatus]
+    model: ModelStatus | None = Field(None, description="null = no worker has said anything yet")
     problems: list[str] = Field(description="why it is not ready")
 
 
@@ -62,7 +75,7 @@ def status(settings: Settings) -> Status:
     problems = [] if run.ready else ["the stack is still starting"]
     if not ports.answers_http(known.api_url):
         problems.append("the API does not answer")
-    until, stopped = _progress(known.database_url, problems)
+    until, stopped, model = _progress(known.database_url, problems)
     lags = _lags(known.kafka_bootstrap, settings.topic_generation, problems)
     pids = {stage: _pids(run, stage) for stage in STAGES}
     problems += [f"stage {stage} does not run" for stage in STAGES if not pids[stage]]
@@ -83,6 +96,7 @@ def status(settings: Settings) -> Status:
             )
             for stage in STAGES
         },
+        model=model,
         problems=problems,
     )
 
@@ -108,15 +122,21 @@ def _lags(bootstrap: str, generation: int, problems: list[str]) -> dict[str, int
         return {}
 
 
-def _progress(
-    database_url: str, problems: list[str]
-) -> tuple[datetime | None, list[StoppedPartition]]:
-    async def ask() -> tuple[datetime | None, list[StoppedPartition]]:
+Progress = tuple[datetime | None, list[StoppedPartition], ModelStatus | None]
+
+
+def _progress(database_url: str, problems: list[str]) -> Progress:
+    async def ask() -> Progress:
         connection = await asyncpg.connect(database_url, timeout=TIMEOUT_SECONDS)
         try:
             stopped = await connection.fetch(STOPPED)
             until: datetime | None = await connection.fetchval(APPLIED_UNTIL)
-            return until, [StoppedPartition(**row) for row in stopped]
+            model = await connection.fetchrow(MODEL)
+            return (
+                until,
+                [StoppedPartition(**row) for row in stopped],
+                ModelStatus(**model) if model else None,
+            )
         finally:
             await connection.close()
 
@@ -124,7 +144,7 @@ def _progress(
         return asyncio.run(ask())
     except (OSError, asyncpg.PostgresError) as error:
         problems.append(f"Postgres does not answer: {error!r}")
-        return None, []
+        return None, [], None
 
 
 def _pids(run: Run, stage: str) -> list[int]:

@@ -1,6 +1,7 @@
 import {
   IconActivityHeartbeat,
   IconBell,
+  IconCalendarEvent,
   IconLayoutDashboard,
   IconUsers,
 } from '@tabler/icons-react';
@@ -10,6 +11,7 @@ import classes from './shell.module.css';
 const PLACES = [
   { to: '/', label: 'Overview', Icon: IconLayoutDashboard, exact: true },
   { to: '/tutors', label: 'Tutors', Icon: IconUsers, exact: false },
+  { to: '/upcoming', label: 'Upcoming', Icon: IconCalendarEvent, exact: false },
   { to: '/alerts', label: 'Alerts', Icon: IconBell, exact: false },
   { to: '/pipeline', label: 'Pipeline', Icon: IconActivityHeartbeat, exact: false },
 ] as const;

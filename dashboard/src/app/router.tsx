@@ -13,6 +13,8 @@ import { overviewQuery } from '@/features/overview/api/get-overview';
 import { tutorQuery } from '@/features/tutors/api/get-tutor';
 import { tutorsQuery } from '@/features/tutors/api/get-tutors';
 import { parseTutorSearch } from '@/features/tutors/tutor-search';
+import { upcomingQuery } from '@/features/upcoming/api/get-upcoming';
+import { parseUpcomingSearch } from '@/features/upcoming/upcoming-search';
 import { pipelineQuery } from '@/lib/pipeline-query';
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()({ component: Shell });
@@ -49,6 +51,18 @@ const tutor = createRoute({
   loader: ({ context, params }) => void context.client.prefetchQuery(tutorQuery(params.tutorId)),
 });
 
+const upcoming = createRoute({
+  getParentRoute: () => root,
+  path: '/upcoming',
+  validateSearch: parseUpcomingSearch,
+  component: lazyRouteComponent(
+    () => import('@/features/upcoming/components/upcoming-page'),
+    'UpcomingPage',
+  ),
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => void context.client.prefetchQuery(upcomingQuery(deps)),
+});
+
 const alerts = createRoute({
   getParentRoute: () => root,
   path: '/alerts',
@@ -71,7 +85,7 @@ const pipeline = createRoute({
   loader: ({ context }) => void context.client.prefetchQuery(pipelineQuery),
 });
 
-const routeTree = root.addChildren([overview, tutors, tutor, alerts, pipeline]);
+const routeTree = root.addChildren([overview, tutors, tutor, upcoming, alerts, pipeline]);
 
 /** `history` is the browser's unless a test brings its own. */
 export function createAppRouter(client: QueryClient, history?: RouterHistory) {

@@ -79,6 +79,6 @@ test('Ctrl-K jumps to a tutor by name', async () => {
 });
 
 test('an unknown address leads back to the overview', async () => {
-  openDashboard('/upcoming');
+  openDashboard('/nowhere');
   expect(await screen.findByText('Go to the overview')).toBeInTheDocument();
 });

@@ -5,15 +5,16 @@ import {
   IconMinus,
   type TablerIcon,
 } from '@tabler/icons-react';
-import type { Evidence, RiskLevel } from '@/lib/api-types';
+import type { Evidence, PredictedRisk, RiskLevel } from '@/lib/api-types';
 import { evidenceSentence, evidenceWords } from '@/lib/format';
 import classes from './risk.module.css';
 
-type ShownLevel = RiskLevel | 'none';
+type ShownLevel = RiskLevel | PredictedRisk | 'none';
 
 const LEVELS: Record<ShownLevel, { word: string; Icon: TablerIcon }> = {
   high: { word: 'High', Icon: IconAlertTriangleFilled },
   warning: { word: 'Warning', Icon: IconEye },
+  medium: { word: 'Medium', Icon: IconEye },
   low: { word: 'Low', Icon: IconCircleCheck },
   none: { word: 'No sessions', Icon: IconMinus },
 };

@@ -11,5 +11,8 @@ export const api = {
   tutorRiskTimeline: (id: string) => `/api/tutors/${encodeURIComponent(id)}/risk-timeline`,
   alerts: '/api/alerts',
   acknowledgeAlert: (id: string) => `/api/alerts/${encodeURIComponent(id)}/acknowledge`,
+  upcoming: '/api/upcoming-sessions',
+  prediction: (id: string) => `/api/upcoming-sessions/${encodeURIComponent(id)}/predict`,
+  refreshPrediction: (id: string) => `/api/upcoming-sessions/${encodeURIComponent(id)}/refresh`,
   pipeline: '/api/pipeline',
 } as const;

@@ -23,8 +23,9 @@ export async function getJson<T>(
   return (await response.json()) as T;
 }
 
-export async function post(path: string): Promise<void> {
-  await send(path, { method: 'POST' });
+export async function post<T>(path: string): Promise<T> {
+  const response = await send(path, { method: 'POST' });
+  return (await response.json()) as T;
 }
 
 export function withParameters(path: string, parameters: QueryParameters = {}): string {

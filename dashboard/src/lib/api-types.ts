@@ -24,11 +24,17 @@ export type RiskChange = Schemas['RiskChange'];
 export type RiskTimeline = Schemas['RiskTimeline'];
 export type Alert = Schemas['Alert'];
 export type AlertPage = Schemas['AlertPage'];
+export type UpcomingSession = Schemas['UpcomingSession'];
+export type UpcomingPage = Schemas['UpcomingPage'];
+export type PredictionReason = Schemas['PredictionReason'];
+export type PredictionDetail = Schemas['PredictionDetail'];
+export type PredictionAsked = Schemas['PredictionAsked'];
 export type Pipeline = Schemas['Pipeline'];
 export type PartitionHealth = Schemas['PartitionState'];
 export type Problem = Schemas['ProblemBody'];
 
 export type RiskLevel = NonNullable<TutorScores['risk_level']>;
+export type PredictedRisk = NonNullable<UpcomingSession['risk_level']>;
 export type Evidence = NonNullable<TutorScores['evidence']>;
 export type Window = '7d' | '30d' | '90d';
 export const WINDOWS: readonly Window[] = ['7d', '30d', '90d'];

@@ -17,6 +17,11 @@ export function formatPercent(value: number | null | undefined, decimals = 1): s
   return value == null ? NO_DATA : `${value.toFixed(decimals)}%`;
 }
 
+/** `value` is a fraction; null means that nothing is known. */
+export function formatShare(value: number | null | undefined): string {
+  return formatPercent(value == null ? null : value * 100, 0);
+}
+
 export function formatCount(value: number | null | undefined): string {
   return value == null ? NO_DATA : integer.format(value);
 }

@@ -18,7 +18,9 @@ const INVALIDATIONS: Record<string, Invalidations> = {
   score: (tutorId) => [keys.overview, keys.tutorLists, tutorKey(tutorId)],
   'risk-changed': (tutorId) => [keys.overview, keys.tutorLists, keys.alerts, tutorKey(tutorId)],
   alert: () => [keys.alerts, keys.overview],
-  pipeline: () => [keys.pipeline],
+  predictions: () => [keys.upcoming],
+  // Slots leave the list when their start has passed.
+  pipeline: () => [keys.pipeline, keys.upcoming],
   // More was missed than the stream tells one by one.
   resync: () => [[]],
 };

@@ -11,5 +11,8 @@ export const keys = {
   tutorRiskTimeline: (id: string) => [...keys.tutor(id), 'risk-timeline'] as const,
   alerts: ['alerts'] as const,
   alertList: (parameters: object) => [...keys.alerts, parameters] as const,
+  upcoming: ['upcoming'] as const,
+  upcomingList: (parameters: object) => [...keys.upcoming, 'list', parameters] as const,
+  prediction: (id: string) => [...keys.upcoming, 'one', id] as const,
   pipeline: ['pipeline'] as const,
 };

@@ -1,5 +1,5 @@
 /** Answers like the API, from fixtures: for tests (through MSW) and for `npm run dev:mock`. */
-import type { TutorSummary } from '../lib/api-types.ts';
+import type { TutorSummary, UpcomingSession } from '../lib/api-types.ts';
 import {
   anOverview,
   aPipeline,
@@ -9,6 +9,7 @@ import {
   manyReschedules,
   manyRiskChanges,
   manyTutors,
+  manyUpcoming,
   weekly,
 } from './fixtures.ts';
 
@@ -36,6 +37,10 @@ function post(parts: string[], acknowledged: Map<string, string>, now: number): 
   if (resource === 'alerts' && id && action === 'acknowledge') {
     acknowledged.set(id, new Date(now).toISOString());
   }
+  if (resource === 'upcoming-sessions' && id && action === 'refresh') {
+    acknowledged.set(id, new Date(now).toISOString());
+    return ok({ id, command_id: id, requested_at: new Date(now).toISOString(), location: '' });
+  }
   return ok({});
 }
 
@@ -62,11 +67,51 @@ function get(
       const shown = alerts.filter((alert) => !open || alert.acknowledged_at === null);
       return ok(page(shown, query, 'alerts'));
     }
+    case 'upcoming-sessions': {
+      const sessions = manyUpcoming(tutors, now).map((session) =>
+        acknowledged.has(session.id) ? { ...session, ...ANEW, predicted_at: iso(now) } : session,
+      );
+      if (id !== undefined) return aPrediction(sessions.find((session) => session.id === id));
+      return ok(upcomingPage(sessions, query));
+    }
     case 'tutors':
       return id === undefined ? ok(tutorPage(tutors, query, now)) : tutorPart(id, part, query, now);
     default:
       return { status: 404, body: { title: 'Not found' } };
   }
+}
+
+const ANEW = { reschedule_probability: 0.77, risk_level: 'high' } as const;
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function aPrediction(session: UpcomingSession | undefined): Answer {
+  if (session === undefined) return { status: 404, body: { title: 'Not found' } };
+  const features = { tutor_effect_14d: 1.4, lead_hours: 30, student_bad_share: null };
+  return ok({ ...session, asked_for: 'mark', features });
+}
+
+function upcomingPage(sessions: UpcomingSession[], query: URLSearchParams) {
+  const limit = Number(query.get('limit') ?? 50);
+  const offset = Number(query.get('offset') ?? 0);
+  const risk = query.get('risk_level');
+  const tutor = query.get('tutor_id');
+  const found = sessions
+    .filter((session) => !risk || session.risk_level === risk)
+    .filter((session) => !tutor || session.tutor_id === tutor);
+  if (query.get('sort_by') === 'reschedule_probability') {
+    found.sort((a, b) => (b.reschedule_probability ?? -1) - (a.reschedule_probability ?? -1));
+  }
+  return {
+    sessions: found.slice(offset, offset + limit),
+    total: found.length,
+    limit,
+    offset,
+    next_cursor: null,
+    as_of: null,
+  };
 }
 
 function tutorPart(

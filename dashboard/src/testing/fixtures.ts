@@ -11,6 +11,7 @@ import type {
   TutorDetail,
   TutorStatistics,
   TutorSummary,
+  UpcomingSession,
   Window,
 } from '../lib/api-types.ts';
 
@@ -345,6 +346,41 @@ export function manyAlerts(tutors: TutorSummary[], now: number): Alert[] {
         acknowledged_by: index % 3 === 1 ? 'admin' : null,
       };
     });
+}
+
+export function manyUpcoming(tutors: TutorSummary[], now: number): UpcomingSession[] {
+  return tutors.flatMap((tutor, index) => {
+    const probability = index % 29 === 28 ? null : Math.round(chance(index, 21) ** 2 * 1000) / 1000;
+    return {
+      id: `11111111-0000-4000-8000-${String(index).padStart(12, '0')}`,
+      tutor_id: tutor.id,
+      tutor_name: tutor.name,
+      student_id: `student-${index}`,
+      student_name: `Student ${index}`,
+      scheduled_time: iso(now + (index + 1) * HOUR_MS),
+      duration_minutes: 60,
+      status: 'scheduled' as const,
+      reschedule_probability: probability,
+      risk_level:
+        probability === null
+          ? null
+          : probability < 0.15
+            ? ('low' as const)
+            : probability < 0.35
+              ? ('medium' as const)
+              : ('high' as const),
+      reasons:
+        probability === null
+          ? null
+          : [
+              { feature: 'tutor_effect_14d', value: 1.4, category: null, contribution: 0.8 },
+              { feature: 'lead_hours', value: 30, category: null, contribution: -0.4 },
+            ],
+      source: probability === null ? null : ('model' as const),
+      model_version: probability === null ? null : 'fc6c26034b1e',
+      predicted_at: probability === null ? null : iso(now - HOUR_MS),
+    };
+  });
 }
 
 export function aPipeline(now: number): Pipeline {

@@ -10,6 +10,7 @@ import { EventLog } from '@/features/tutors/components/event-log';
 import { HistoryPanels } from '@/features/tutors/components/history-panels';
 import { RiskTimeline } from '@/features/tutors/components/risk-timeline';
 import { Statistics } from '@/features/tutors/components/statistics';
+import { UpcomingPanel } from '@/features/tutors/components/upcoming-panel';
 import { Verdict } from '@/features/tutors/components/verdict';
 import { WindowCards } from '@/features/tutors/components/window-cards';
 import { shownLevel } from '@/features/tutors/shown-level';
@@ -47,6 +48,7 @@ function Tutor({ tutor }: { tutor: TutorDetail }) {
       <WindowCards scores={scores} />
       <HistoryPanels tutorId={tutor.id} threshold={scores.risk_threshold} />
       <Statistics statistics={tutor.statistics} />
+      <UpcomingPanel tutorId={tutor.id} />
       <div className={classes.logs}>
         <EventLog tutorId={tutor.id} />
         <RiskTimeline tutorId={tutor.id} />

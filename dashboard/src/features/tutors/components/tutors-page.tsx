@@ -3,12 +3,12 @@ import { IconDownload } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Page } from '@/components/page';
+import { Pager } from '@/components/pager';
 import { Empty, Loaded } from '@/components/states';
 import { tutorsCsvLink, tutorsQuery } from '@/features/tutors/api/get-tutors';
 import { Filters } from '@/features/tutors/components/filters';
-import { Pager } from '@/features/tutors/components/pager';
 import { TutorsTable } from '@/features/tutors/components/tutors-table';
-import { type TutorSearch, withSort } from '@/features/tutors/tutor-search';
+import { PAGE_SIZE, type TutorSearch, withSort } from '@/features/tutors/tutor-search';
 import classes from './tutors.module.css';
 
 export function TutorsPage() {
@@ -42,7 +42,9 @@ export function TutorsPage() {
                 />
                 <Pager
                   page={search.page ?? 1}
+                  size={PAGE_SIZE}
                   total={page.total}
+                  noun="tutor"
                   onPage={(number) => change({ ...search, page: number })}
                 />
               </>

@@ -1,21 +1,23 @@
 import { Button } from '@mantine/core';
-import { PAGE_SIZE } from '@/features/tutors/tutor-search';
 import { formatCount, plural } from '@/lib/format';
-import classes from './tutors.module.css';
+import classes from './pager.module.css';
 
 interface PagerProps {
   /** From 1. */
   page: number;
+  size: number;
   total: number;
+  /** What is listed, in the singular. */
+  noun: string;
   onPage: (page: number) => void;
 }
 
-export function Pager({ page, total, onPage }: PagerProps) {
-  const first = (page - 1) * PAGE_SIZE + 1;
-  const last = Math.min(page * PAGE_SIZE, total);
-  const range = `${formatCount(first)}–${formatCount(last)} of ${plural(total, 'tutor')}`;
+export function Pager({ page, size, total, noun, onPage }: PagerProps) {
+  const first = (page - 1) * size + 1;
+  const last = Math.min(page * size, total);
+  const range = `${formatCount(first)}–${formatCount(last)} of ${plural(total, noun)}`;
   return (
-    <nav className={classes.pager} aria-label="Pages of tutors">
+    <nav className={classes.pager} aria-label={`Pages of ${noun}s`}>
       <span aria-live="polite">{range}</span>
       <Button.Group>
         <Button
