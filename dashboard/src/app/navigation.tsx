@@ -1,6 +1,7 @@
 import {
   IconActivityHeartbeat,
   IconBell,
+  IconGauge,
   IconLayoutDashboard,
   IconUsers,
 } from '@tabler/icons-react';
@@ -11,6 +12,7 @@ const PLACES = [
   { to: '/', label: 'Overview', Icon: IconLayoutDashboard, exact: true },
   { to: '/tutors', label: 'Tutors', Icon: IconUsers, exact: false },
   { to: '/alerts', label: 'Alerts', Icon: IconBell, exact: false },
+  { to: '/models', label: 'Model health', Icon: IconGauge, exact: false },
   { to: '/pipeline', label: 'Pipeline', Icon: IconActivityHeartbeat, exact: false },
 ] as const;
 

@@ -12,4 +12,7 @@ export const api = {
   alerts: '/api/alerts',
   acknowledgeAlert: (id: string) => `/api/alerts/${encodeURIComponent(id)}/acknowledge`,
   pipeline: '/api/pipeline',
+  models: '/api/models',
+  model: (version: string) => `/api/models/${encodeURIComponent(version)}`,
+  modelCard: (version: string) => `/api/models/${encodeURIComponent(version)}/card`,
 } as const;

@@ -12,4 +12,7 @@ export const keys = {
   alerts: ['alerts'] as const,
   alertList: (parameters: object) => [...keys.alerts, parameters] as const,
   pipeline: ['pipeline'] as const,
+  models: ['models'] as const,
+  modelList: ['models', 'list'] as const,
+  model: (version: string) => [...keys.models, 'one', version] as const,
 };

@@ -1,6 +1,7 @@
 /** Answers like the API, from fixtures: for tests (through MSW) and for `npm run dev:mock`. */
 import type { TutorSummary } from '../lib/api-types.ts';
 import {
+  aModelDetail,
   anOverview,
   aPipeline,
   aTutorDetail,
@@ -9,6 +10,7 @@ import {
   manyReschedules,
   manyRiskChanges,
   manyTutors,
+  someModels,
   weekly,
 } from './fixtures.ts';
 
@@ -53,6 +55,8 @@ function get(
       return ok(anOverview(tutors, now));
     case 'pipeline':
       return ok(aPipeline(now));
+    case 'models':
+      return id === undefined ? ok(someModels(now)) : ok(aModelDetail(id, now));
     case 'alerts': {
       const alerts = manyAlerts(tutors, now).map((alert) => ({
         ...alert,
