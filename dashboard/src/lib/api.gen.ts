@@ -195,6 +195,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/upcoming-sessions/{session_id}/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The prediction of a session's next slot, with all that it follows from
+         * @description Of the next slot without an outcome; 400 if there is none any more.
+         *
+         *     Predictions are made when a slot is booked, 72, 24, 6 and 2 hours before it, when its tutor has
+         *     changed and on request: this only shows the latest.
+         *
+         *     Scope: `read`.
+         */
+        get: operations["get_prediction"];
+        put?: never;
+        /**
+         * Ask for a prediction, as refresh does
+         * @description The same as `/refresh`.
+         *
+         *     Scope: `predict`.
+         */
+        post: operations["ask_prediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upcoming-sessions/{session_id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predict a session anew from all that is known by now
+         * @description 202: the command is durable, the prediction follows within moments.
+         *
+         *     The live stream says `predictions` when it is there; `predicted_at` is then not before
+         *     `requested_at`.
+         *
+         *     Scope: `predict`.
+         */
+        post: operations["refresh_prediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upcoming-sessions/batch-predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predict many sessions anew
+         * @description 202: the commands are durable, the predictions follow within moments.
+         *
+         *     Scope: `predict`.
+         */
+        post: operations["batch_predict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/overview": {
         parameters: {
             query?: never;
@@ -642,6 +720,52 @@ export interface components {
              */
             as_of: string | null;
         };
+        /**
+         * BatchAsked
+         * @description The commands are durable in Kafka; the predictions follow within moments.
+         */
+        BatchAsked: {
+            /**
+             * Predicted
+             * @description sessions asked for
+             */
+            predicted: number;
+            /**
+             * Errors
+             * @description sessions that are unknown or have no upcoming slot
+             */
+            errors: number;
+            /** Total */
+            total: number;
+            /**
+             * Unknown
+             * @description those of the errors
+             */
+            unknown: string[];
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Location
+             * @description where the predictions show up
+             */
+            location: string;
+        };
+        /**
+         * BatchPredict
+         * @description Either sessions by id or all that begin soon.
+         */
+        BatchPredict: {
+            /** Session Ids */
+            session_ids?: string[] | null;
+            /**
+             * Days Ahead
+             * @description sessions that begin so soon after as_of, the next 1000 at most; 7 when neither is given
+             */
+            days_ahead?: number | null;
+        };
         /** BatchResult */
         BatchResult: {
             /** Accepted */
@@ -767,6 +891,11 @@ export interface components {
              * @enum {string}
              */
             status: "healthy" | "degraded" | "unhealthy";
+            /**
+             * Model Degraded
+             * @description something else predicts than the model that should; null = nobody has said
+             */
+            model_degraded: boolean | null;
             /** Version */
             version: string;
             /**
@@ -1364,6 +1493,105 @@ export interface components {
             total_30d: number;
             /** Total 90D */
             total_90d: number;
+        };
+        /**
+         * PredictionAsked
+         * @description The command is durable in Kafka; the prediction follows within moments.
+         */
+        PredictionAsked: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the session
+             */
+            id: string;
+            /**
+             * Command Id
+             * Format: uuid
+             */
+            command_id: string;
+            /**
+             * Requested At
+             * Format: date-time
+             * @description the prediction is there when predicted_at is not before this instant, or the end of the log in a replay
+             */
+            requested_at: string;
+            /**
+             * Location
+             * @description where the prediction shows up
+             */
+            location: string;
+        };
+        /** PredictionDetail */
+        PredictionDetail: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the session
+             */
+            id: string;
+            /**
+             * Tutor Id
+             * Format: uuid
+             */
+            tutor_id: string;
+            /** Student Id */
+            student_id: string;
+            /**
+             * Scheduled Time
+             * Format: date-time
+             * @description start of its next open slot
+             */
+            scheduled_time: string;
+            /**
+             * Reschedule Probability
+             * @description fraction; null = no prediction yet
+             */
+            reschedule_probability: number | null;
+            /** Risk Level */
+            risk_level: ("low" | "medium" | "high") | null;
+            /** Reasons */
+            reasons: components["schemas"]["PredictionReason"][] | null;
+            /** Source */
+            source: ("model" | "posterior" | "shrunk_rate" | "global_rate") | null;
+            /** Model Version */
+            model_version: string | null;
+            /** Predicted At */
+            predicted_at: string | null;
+            /**
+             * Asked For
+             * @description creation, mark, change, refresh, promotion or catch-up
+             */
+            asked_for: string | null;
+            /**
+             * Features
+             * @description the vector that the prediction follows from; null = not there yet
+             */
+            features: {
+                [key: string]: number | null;
+            } | null;
+            /**
+             * As Of
+             * @description all events and expiries up to here are counted; null = nothing yet
+             */
+            as_of: string | null;
+        };
+        /** PredictionReason */
+        PredictionReason: {
+            /** Feature */
+            feature: string;
+            /**
+             * Value
+             * @description null = not known, or a category
+             */
+            value: number | null;
+            /** Category */
+            category: string | null;
+            /**
+             * Contribution
+             * @description part of the probability's logit; positive = makes a reschedule likelier
+             */
+            contribution: number;
         };
         /** ProblemError */
         ProblemError: {
@@ -2111,7 +2339,22 @@ export interface components {
              * @description null = no prediction yet
              */
             risk_level: ("low" | "medium" | "high") | null;
-            /** Predicted At */
+            /**
+             * Reasons
+             * @description null = no prediction yet
+             */
+            reasons: components["schemas"]["PredictionReason"][] | null;
+            /**
+             * Source
+             * @description what answered; null = no prediction yet
+             */
+            source: ("model" | "posterior" | "shrunk_rate" | "global_rate") | null;
+            /** Model Version */
+            model_version: string | null;
+            /**
+             * Predicted At
+             * @description the instant of what was known then
+             */
             predicted_at: string | null;
         };
         /** Week */
@@ -2897,6 +3140,312 @@ export interface operations {
             };
         };
     };
+    get_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionDetail"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ask_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    /** @description where the prediction shows up */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionAsked"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    refresh_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    /** @description where the prediction shows up */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionAsked"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    batch_predict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchPredict"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    /** @description where the prediction shows up */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAsked"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_overview: {
         parameters: {
             query?: never;
@@ -3417,7 +3966,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `risk-changed` and `alert` carry the row; `score` and `pipeline` say that numbers moved (`as_of`); `resync` says to fetch everything again. */
+            /** @description `risk-changed` and `alert` carry the row; `score`, `predictions`, `models` and `pipeline` say that numbers moved (`as_of`); `resync` says to fetch everything again. */
             200: {
                 headers: {
                     [name: string]: unknown;
