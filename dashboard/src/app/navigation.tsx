@@ -2,6 +2,7 @@ import {
   IconActivityHeartbeat,
   IconBell,
   IconCalendarEvent,
+  IconGauge,
   IconLayoutDashboard,
   IconUsers,
 } from '@tabler/icons-react';
@@ -13,6 +14,7 @@ const PLACES = [
   { to: '/tutors', label: 'Tutors', Icon: IconUsers, exact: false },
   { to: '/upcoming', label: 'Upcoming', Icon: IconCalendarEvent, exact: false },
   { to: '/alerts', label: 'Alerts', Icon: IconBell, exact: false },
+  { to: '/models', label: 'Model health', Icon: IconGauge, exact: false },
   { to: '/pipeline', label: 'Pipeline', Icon: IconActivityHeartbeat, exact: false },
 ] as const;
 

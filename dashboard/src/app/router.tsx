@@ -9,6 +9,7 @@ import {
 import { NotFound, Trouble } from '@/app/error-pages';
 import { Shell } from '@/app/shell';
 import { alertsQuery, parseAlertSearch } from '@/features/alerts/api/get-alerts';
+import { modelsQuery, parseModelSearch } from '@/features/models/api/get-models';
 import { overviewQuery } from '@/features/overview/api/get-overview';
 import { tutorQuery } from '@/features/tutors/api/get-tutor';
 import { tutorsQuery } from '@/features/tutors/api/get-tutors';
@@ -75,6 +76,17 @@ const alerts = createRoute({
   loader: ({ context, deps }) => void context.client.prefetchInfiniteQuery(alertsQuery(deps)),
 });
 
+const models = createRoute({
+  getParentRoute: () => root,
+  path: '/models',
+  validateSearch: parseModelSearch,
+  component: lazyRouteComponent(
+    () => import('@/features/models/components/models-page'),
+    'ModelsPage',
+  ),
+  loader: ({ context }) => void context.client.prefetchQuery(modelsQuery),
+});
+
 const pipeline = createRoute({
   getParentRoute: () => root,
   path: '/pipeline',
@@ -85,7 +97,7 @@ const pipeline = createRoute({
   loader: ({ context }) => void context.client.prefetchQuery(pipelineQuery),
 });
 
-const routeTree = root.addChildren([overview, tutors, tutor, upcoming, alerts, pipeline]);
+const routeTree = root.addChildren([overview, tutors, tutor, upcoming, alerts, models, pipeline]);
 
 /** `history` is the browser's unless a test brings its own. */
 export function createAppRouter(client: QueryClient, history?: RouterHistory) {

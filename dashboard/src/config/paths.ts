@@ -15,4 +15,7 @@ export const api = {
   prediction: (id: string) => `/api/upcoming-sessions/${encodeURIComponent(id)}/predict`,
   refreshPrediction: (id: string) => `/api/upcoming-sessions/${encodeURIComponent(id)}/refresh`,
   pipeline: '/api/pipeline',
+  models: '/api/models',
+  model: (version: string) => `/api/models/${encodeURIComponent(version)}`,
+  modelCard: (version: string) => `/api/models/${encodeURIComponent(version)}/card`,
 } as const;

@@ -31,6 +31,14 @@ export type PredictionDetail = Schemas['PredictionDetail'];
 export type PredictionAsked = Schemas['PredictionAsked'];
 export type Pipeline = Schemas['Pipeline'];
 export type PartitionHealth = Schemas['PartitionState'];
+export type Models = Schemas['Models'];
+export type ModelDetail = Schemas['ModelDetail'];
+export type ModelFigures = Schemas['ModelFigures'];
+export type ModelDrift = Schemas['ModelDrift'];
+export type ModelChange = Schemas['ModelChange'];
+export type ModelWorker = Schemas['ModelWorker'];
+export type LiveFigures = Schemas['LiveFigures'];
+export type ReliabilityBin = Schemas['ReliabilityBin'];
 export type Problem = Schemas['ProblemBody'];
 
 export type RiskLevel = NonNullable<TutorScores['risk_level']>;

@@ -26,6 +26,10 @@ export function formatCount(value: number | null | undefined): string {
   return value == null ? NO_DATA : integer.format(value);
 }
 
+export function formatDecimal(value: number | null | undefined, decimals: number): string {
+  return value == null ? NO_DATA : value.toFixed(decimals);
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${integer.format(count)} ${count === 1 ? one : many}`;
 }

@@ -15,4 +15,7 @@ export const keys = {
   upcomingList: (parameters: object) => [...keys.upcoming, 'list', parameters] as const,
   prediction: (id: string) => [...keys.upcoming, 'one', id] as const,
   pipeline: ['pipeline'] as const,
+  models: ['models'] as const,
+  modelList: ['models', 'list'] as const,
+  model: (version: string) => [...keys.models, 'one', version] as const,
 };

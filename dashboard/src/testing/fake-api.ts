@@ -1,6 +1,7 @@
 /** Answers like the API, from fixtures: for tests (through MSW) and for `npm run dev:mock`. */
 import type { TutorSummary, UpcomingSession } from '../lib/api-types.ts';
 import {
+  aModelDetail,
   anOverview,
   aPipeline,
   aTutorDetail,
@@ -10,6 +11,7 @@ import {
   manyRiskChanges,
   manyTutors,
   manyUpcoming,
+  someModels,
   weekly,
 } from './fixtures.ts';
 
@@ -58,6 +60,8 @@ function get(
       return ok(anOverview(tutors, now));
     case 'pipeline':
       return ok(aPipeline(now));
+    case 'models':
+      return id === undefined ? ok(someModels(now)) : ok(aModelDetail(id, now));
     case 'alerts': {
       const alerts = manyAlerts(tutors, now).map((alert) => ({
         ...alert,

@@ -2,6 +2,10 @@
 import type {
   Alert,
   Evidence,
+  LiveFigures,
+  ModelDetail,
+  ModelFigures,
+  Models,
   Overview,
   Pipeline,
   Reschedule,
@@ -405,5 +409,146 @@ export function aPipeline(now: number): Pipeline {
     sink: ['tutoring.sessions.lifecycle.v1', 'tutoring.tutors.score.v1'].flatMap((topic) =>
       [0, 1, 2, 3].map((partition) => ({ topic, partition, next_offset: 48_110 + partition * 97 })),
     ),
+  };
+}
+
+const CHAMPION = '3f9c2b7a51de';
+const CHALLENGER = '8e04d1c6aa90';
+const BANDS = ['up to 6 h', '6 to 24 h', '1 to 3 days', '3 to 7 days', '7 to 30 days'];
+
+function modelFigures(offset: number): ModelFigures {
+  return {
+    n: 20_000,
+    bad: 2_400,
+    auc: 0.857 - offset / 50,
+    pr_auc: 0.42,
+    brier: 0.068 + offset / 100,
+    log_loss: 0.233 + offset / 50,
+    ece: 0.0075,
+    slope: 0.98,
+    o_e: 1.02,
+  };
+}
+
+function reliabilityBins(gap: number) {
+  return Array.from({ length: 15 }, (_, index) => ({
+    n: 820,
+    predicted: (index + 1) ** 2 / 400,
+    observed: Math.min(1, ((index + 1) ** 2 / 400) * gap),
+  }));
+}
+
+function liveFigures(offset: number): LiveFigures {
+  const { brier, log_loss, ece, slope } = modelFigures(offset);
+  return {
+    n: 12_300 - 900 * offset,
+    bad: 1_476,
+    brier,
+    log_loss,
+    ece,
+    intercept: 0.03,
+    slope,
+    o_e: 1.07,
+    o_e_low: 1.02,
+    o_e_high: 1.12,
+    reliability: reliabilityBins(1.07),
+  };
+}
+
+export function someModels(now: number): Models {
+  return {
+    champion: CHAMPION,
+    challenger: CHALLENGER,
+    models: [
+      {
+        version: CHAMPION,
+        role: 'champion',
+        source: 'world 7 of the simulator',
+        rows: 803_345,
+        test: modelFigures(0),
+      },
+      {
+        version: CHALLENGER,
+        role: 'challenger',
+        source: 'the input topic',
+        rows: 512_002,
+        test: modelFigures(1),
+      },
+    ],
+    changes: [
+      {
+        at: iso(now - 3 * DAY_MS),
+        by: 'ann',
+        champion: CHAMPION,
+        challenger: CHALLENGER,
+        why: 'to see how it does',
+      },
+    ],
+    sources: { model: 48_000, posterior: 400 },
+    fallback_share: 400 / 48_400,
+    workers: [0, 1, 2, 3].map((partition) => ({
+      partition,
+      champion: CHAMPION,
+      challenger: CHALLENGER,
+      wanted: CHAMPION,
+      degraded: false,
+      why: null,
+      said_at: iso(now - 60_000),
+    })),
+    since: iso(now - 28 * DAY_MS),
+    as_of: iso(now - 2_300),
+  };
+}
+
+export function aModelDetail(version: string, now: number): ModelDetail {
+  return {
+    version,
+    role: version === CHAMPION ? 'champion' : 'challenger',
+    card: {
+      source: 'world 7 of the simulator',
+      seed: 0,
+      events: 400_000,
+      rows: 803_345,
+      tutors: 400,
+      bad_share: 0.099,
+      first_start: iso(now - 400 * DAY_MS),
+      last_start: iso(now - 30 * DAY_MS),
+      rows_left_out: { censored: 40_732, unresolved: 43, immature: 18_702 },
+      strongest_features: { tutor_early_effect: 0.51, elapsed_share_of_lead: 0.2 },
+      suspicions: {},
+      label: { bad: [['rescheduled', 'tutor']], censored: [['rescheduled', 'student']] },
+      test: {
+        ...modelFigures(0),
+        base_rate_log_loss: 0.3176,
+        intervals_90: { auc: [0.8485, 0.8631] },
+        reliability: reliabilityBins(0.98),
+        precision_recall: [
+          [0, 1],
+          [1, 0.12],
+        ],
+        by_lead_band: Object.fromEntries(
+          BANDS.map((band, index) => [band, modelFigures(index)] as const),
+        ),
+      },
+    },
+    live: {
+      model: {
+        overall: liveFigures(0),
+        bands: Object.fromEntries(BANDS.map((band, index) => [band, liveFigures(index)] as const)),
+        fates: { good: 10_824, bad: 1_476, 'censored by student': 903, unresolved: 12 },
+      },
+    },
+    drift: {
+      state: 'stable',
+      n: 4_812,
+      direction: null,
+      since: null,
+      evidence: 2.1,
+      threshold: 13.8,
+      design_effect: 1.3,
+    },
+    shifts: { hour_of_day: 0.03, tutor_effect_45d: 0.14, is_weekend: 0.31 },
+    since: iso(now - 28 * DAY_MS),
+    as_of: iso(now - 2_300),
   };
 }
