@@ -60,6 +60,7 @@ async def get_model(request: Request, version: Version) -> Response:
 )
 @requires("read")
 async def get_model_card(request: Request, version: Version) -> Response:
+    """What it is for, what it was trained on, and how good it is."""
     path = services_of(request).model_health.card_file(version)
     text = await asyncio.to_thread(path.read_bytes)
     return Response(text, media_type="text/markdown; charset=utf-8")

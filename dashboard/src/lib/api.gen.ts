@@ -195,6 +195,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/upcoming-sessions/{session_id}/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The prediction of a session's next slot, with all that it follows from
+         * @description Of the next slot without an outcome; 400 if there is none any more.
+         *
+         *     Predictions are made when a slot is booked, 72, 24, 6 and 2 hours before it, when its tutor has
+         *     changed and on request: this only shows the latest.
+         *
+         *     Scope: `read`.
+         */
+        get: operations["get_prediction"];
+        put?: never;
+        /**
+         * Ask for a prediction, as refresh does
+         * @description The same as `/refresh`.
+         *
+         *     Scope: `predict`.
+         */
+        post: operations["ask_prediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upcoming-sessions/{session_id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predict a session anew from all that is known by now
+         * @description 202: the command is durable, the prediction follows within moments.
+         *
+         *     The live stream says `predictions` when it is there; `predicted_at` is then not before
+         *     `requested_at`.
+         *
+         *     Scope: `predict`.
+         */
+        post: operations["refresh_prediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/upcoming-sessions/batch-predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predict many sessions anew
+         * @description 202: the commands are durable, the predictions follow within moments.
+         *
+         *     Scope: `predict`.
+         */
+        post: operations["batch_predict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/overview": {
         parameters: {
             query?: never;
@@ -209,6 +287,74 @@ export interface paths {
          *     Scope: `read`.
          */
         get: operations["get_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions of the reschedule model, and which of them serves
+         * @description At most half a minute old.
+         *
+         *     Scope: `read`.
+         */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Card and live metrics of one version
+         * @description Live metrics are over the slots that began in the last 28 days; at most half a minute old.
+         *
+         *     A prediction is judged once its slot's start has passed, and each prediction by itself.
+         *
+         *     Scope: `read`.
+         */
+        get: operations["get_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{version}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The model card for people, in Markdown
+         * @description What it is for, what it was trained on, and how good it is.
+         *
+         *     Scope: `read`.
+         */
+        get: operations["get_model_card"];
         put?: never;
         post?: never;
         delete?: never;
@@ -574,6 +720,52 @@ export interface components {
              */
             as_of: string | null;
         };
+        /**
+         * BatchAsked
+         * @description The commands are durable in Kafka; the predictions follow within moments.
+         */
+        BatchAsked: {
+            /**
+             * Predicted
+             * @description sessions asked for
+             */
+            predicted: number;
+            /**
+             * Errors
+             * @description sessions that are unknown or have no upcoming slot
+             */
+            errors: number;
+            /** Total */
+            total: number;
+            /**
+             * Unknown
+             * @description those of the errors
+             */
+            unknown: string[];
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /**
+             * Location
+             * @description where the predictions show up
+             */
+            location: string;
+        };
+        /**
+         * BatchPredict
+         * @description Either sessions by id or all that begin soon.
+         */
+        BatchPredict: {
+            /** Session Ids */
+            session_ids?: string[] | null;
+            /**
+             * Days Ahead
+             * @description sessions that begin so soon after as_of, the next 1000 at most; 7 when neither is given
+             */
+            days_ahead?: number | null;
+        };
         /** BatchResult */
         BatchResult: {
             /** Accepted */
@@ -699,6 +891,11 @@ export interface components {
              * @enum {string}
              */
             status: "healthy" | "degraded" | "unhealthy";
+            /**
+             * Model Degraded
+             * @description something else predicts than the model that should; null = nobody has said
+             */
+            model_degraded: boolean | null;
             /** Version */
             version: string;
             /**
@@ -736,6 +933,76 @@ export interface components {
             /** Errors */
             errors?: components["schemas"]["ProblemError"][] | null;
         };
+        /** LiveFigures */
+        LiveFigures: {
+            /**
+             * N
+             * @description predictions whose slot has begun and ended good or bad
+             */
+            n: number;
+            /** Bad */
+            bad: number;
+            /**
+             * Brier
+             * @description null = too little to tell
+             */
+            brier: number | null;
+            /**
+             * Log Loss
+             * @description null = too little to tell
+             */
+            log_loss: number | null;
+            /**
+             * Ece
+             * @description null = too little to tell
+             */
+            ece: number | null;
+            /**
+             * Intercept
+             * @description null = too little to tell
+             */
+            intercept: number | null;
+            /**
+             * Slope
+             * @description null = too little to tell
+             */
+            slope: number | null;
+            /**
+             * O E
+             * @description null = too little to tell
+             */
+            o_e: number | null;
+            /**
+             * O E Low
+             * @description 90 % interval
+             */
+            o_e_low: number | null;
+            /**
+             * O E High
+             * @description null = too little to tell
+             */
+            o_e_high: number | null;
+            /** Reliability */
+            reliability: components["schemas"]["ReliabilityBin"][];
+        };
+        /** LiveSource */
+        LiveSource: {
+            overall: components["schemas"]["LiveFigures"];
+            /**
+             * Bands
+             * @description by time from the prediction to the start
+             */
+            bands: {
+                [key: string]: components["schemas"]["LiveFigures"];
+            };
+            /**
+             * Fates
+             * @description all predictions whose slot has begun: good, bad, unresolved, censored by …
+             */
+            fates: {
+                [key: string]: number;
+            };
+        };
         /** Liveness */
         Liveness: {
             /**
@@ -750,6 +1017,332 @@ export interface components {
             principal: string;
             /** Scopes */
             scopes: string[];
+        };
+        /** ModelCard */
+        ModelCard: {
+            /** Source */
+            source: string | null;
+            /** Seed */
+            seed: number | null;
+            /** Events */
+            events: number | null;
+            /** Rows */
+            rows: number | null;
+            /** Tutors */
+            tutors: number | null;
+            /**
+             * Bad Share
+             * @description fraction; null = nothing known
+             */
+            bad_share: number | null;
+            /**
+             * First Start
+             * Format: date-time
+             */
+            first_start: string;
+            /**
+             * Last Start
+             * Format: date-time
+             */
+            last_start: string;
+            /** Rows Left Out */
+            rows_left_out: {
+                [key: string]: number;
+            };
+            /**
+             * Strongest Features
+             * @description share of the trees' gain
+             */
+            strongest_features: {
+                [key: string]: number;
+            };
+            /** Suspicions */
+            suspicions: {
+                [key: string]: string;
+            };
+            /**
+             * Label
+             * @description endings as [kind, initiator]
+             */
+            label: {
+                [key: string]: (string | null)[][];
+            };
+            test: components["schemas"]["ModelTest"];
+        };
+        /** ModelChange */
+        ModelChange: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Champion */
+            champion: string;
+            /** Challenger */
+            challenger: string | null;
+            /** Why */
+            why: string;
+        };
+        /** ModelDetail */
+        ModelDetail: {
+            /** Version */
+            version: string;
+            /** Role */
+            role: ("champion" | "challenger") | null;
+            /** @description null for the fallbacks */
+            card: components["schemas"]["ModelCard"] | null;
+            /**
+             * Live
+             * @description by source: model, or the fallback's name
+             */
+            live: {
+                [key: string]: components["schemas"]["LiveSource"];
+            };
+            drift: components["schemas"]["ModelDrift"];
+            /**
+             * Shifts
+             * @description population stability index of bounded features against the training set; below 0.1 is stable, above 0.25 another population
+             */
+            shifts: {
+                [key: string]: number;
+            };
+            /**
+             * Since
+             * Format: date-time
+             * @description live figures are of slots that began after this
+             */
+            since: string;
+            /**
+             * As Of
+             * @description all events and expiries up to here are counted; null = nothing yet
+             */
+            as_of: string | null;
+        };
+        /**
+         * ModelDrift
+         * @description An alarm is false in fewer than one of a hundred windows without drift.
+         */
+        ModelDrift: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "too few" | "stable" | "drifting";
+            /** N */
+            n: number;
+            /**
+             * Direction
+             * @description how the probabilities have become
+             */
+            direction: ("too low" | "too high") | null;
+            /**
+             * Since
+             * @description start of the slot that it seems to begin with
+             */
+            since: string | null;
+            /** Evidence */
+            evidence: number;
+            /** Threshold */
+            threshold: number;
+            /**
+             * Design Effect
+             * @description how much less the outcomes tell, as tutors cluster
+             */
+            design_effect: number;
+        };
+        /**
+         * ModelFigures
+         * @description On the latest quarter of the training history, by a model that never saw it.
+         */
+        ModelFigures: {
+            /** N */
+            n: number | null;
+            /** Bad */
+            bad: number | null;
+            /**
+             * Auc
+             * @description null = too little to tell
+             */
+            auc: number | null;
+            /**
+             * Pr Auc
+             * @description null = too little to tell
+             */
+            pr_auc: number | null;
+            /**
+             * Brier
+             * @description null = too little to tell
+             */
+            brier: number | null;
+            /**
+             * Log Loss
+             * @description nats
+             */
+            log_loss: number | null;
+            /**
+             * Ece
+             * @description expected calibration error, 15 bins of equal mass
+             */
+            ece: number | null;
+            /**
+             * Slope
+             * @description calibration slope; 1 = right
+             */
+            slope: number | null;
+            /**
+             * O E
+             * @description bad endings, observed over expected
+             */
+            o_e: number | null;
+        };
+        /** ModelItem */
+        ModelItem: {
+            /** Version */
+            version: string;
+            /** Role */
+            role: ("champion" | "challenger") | null;
+            /**
+             * Source
+             * @description what it was made of
+             */
+            source: string | null;
+            /** Rows */
+            rows: number | null;
+            test: components["schemas"]["ModelFigures"];
+        };
+        /** ModelTest */
+        ModelTest: {
+            /** N */
+            n: number | null;
+            /** Bad */
+            bad: number | null;
+            /**
+             * Auc
+             * @description null = too little to tell
+             */
+            auc: number | null;
+            /**
+             * Pr Auc
+             * @description null = too little to tell
+             */
+            pr_auc: number | null;
+            /**
+             * Brier
+             * @description null = too little to tell
+             */
+            brier: number | null;
+            /**
+             * Log Loss
+             * @description nats
+             */
+            log_loss: number | null;
+            /**
+             * Ece
+             * @description expected calibration error, 15 bins of equal mass
+             */
+            ece: number | null;
+            /**
+             * Slope
+             * @description calibration slope; 1 = right
+             */
+            slope: number | null;
+            /**
+             * O E
+             * @description bad endings, observed over expected
+             */
+            o_e: number | null;
+            /** Base Rate Log Loss */
+            base_rate_log_loss: number;
+            /** Intervals 90 */
+            intervals_90: {
+                [key: string]: [
+                    number,
+                    number
+                ];
+            };
+            /** Reliability */
+            reliability: components["schemas"]["ReliabilityBin"][];
+            /**
+             * Precision Recall
+             * @description (recall, precision)
+             */
+            precision_recall: [
+                number,
+                number
+            ][];
+            /** By Lead Band */
+            by_lead_band: {
+                [key: string]: components["schemas"]["ModelFigures"];
+            };
+        };
+        /**
+         * ModelWorker
+         * @description What the owner of a partition says of its model.
+         */
+        ModelWorker: {
+            /** Partition */
+            partition: number;
+            /**
+             * Champion
+             * @description null = the fallbacks answer
+             */
+            champion: string | null;
+            /** Challenger */
+            challenger: string | null;
+            /** Wanted */
+            wanted: string;
+            /** Degraded */
+            degraded: boolean;
+            /** Why */
+            why: string | null;
+            /**
+             * Said At
+             * Format: date-time
+             */
+            said_at: string;
+        };
+        /** Models */
+        Models: {
+            /** Champion */
+            champion: string;
+            /**
+             * Challenger
+             * @description predicts unseen beside the champion
+             */
+            challenger: string | null;
+            /** Models */
+            models: components["schemas"]["ModelItem"][];
+            /**
+             * Changes
+             * @description who served when, newest first
+             */
+            changes: components["schemas"]["ModelChange"][];
+            /**
+             * Sources
+             * @description shown predictions by what made them, 28 days
+             */
+            sources: {
+                [key: string]: number;
+            };
+            /**
+             * Fallback Share
+             * @description fraction; null = nothing known
+             */
+            fallback_share: number | null;
+            /** Workers */
+            workers: components["schemas"]["ModelWorker"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * As Of
+             * @description all events and expiries up to here are counted; null = nothing yet
+             */
+            as_of: string | null;
         };
         /** NewlyHighRisk */
         NewlyHighRisk: {
@@ -901,6 +1494,105 @@ export interface components {
             /** Total 90D */
             total_90d: number;
         };
+        /**
+         * PredictionAsked
+         * @description The command is durable in Kafka; the prediction follows within moments.
+         */
+        PredictionAsked: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the session
+             */
+            id: string;
+            /**
+             * Command Id
+             * Format: uuid
+             */
+            command_id: string;
+            /**
+             * Requested At
+             * Format: date-time
+             * @description the prediction is there when predicted_at is not before this instant, or the end of the log in a replay
+             */
+            requested_at: string;
+            /**
+             * Location
+             * @description where the prediction shows up
+             */
+            location: string;
+        };
+        /** PredictionDetail */
+        PredictionDetail: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the session
+             */
+            id: string;
+            /**
+             * Tutor Id
+             * Format: uuid
+             */
+            tutor_id: string;
+            /** Student Id */
+            student_id: string;
+            /**
+             * Scheduled Time
+             * Format: date-time
+             * @description start of its next open slot
+             */
+            scheduled_time: string;
+            /**
+             * Reschedule Probability
+             * @description fraction; null = no prediction yet
+             */
+            reschedule_probability: number | null;
+            /** Risk Level */
+            risk_level: ("low" | "medium" | "high") | null;
+            /** Reasons */
+            reasons: components["schemas"]["PredictionReason"][] | null;
+            /** Source */
+            source: ("model" | "posterior" | "shrunk_rate" | "global_rate") | null;
+            /** Model Version */
+            model_version: string | null;
+            /** Predicted At */
+            predicted_at: string | null;
+            /**
+             * Asked For
+             * @description creation, mark, change, refresh, promotion or catch-up
+             */
+            asked_for: string | null;
+            /**
+             * Features
+             * @description the vector that the prediction follows from; null = not there yet
+             */
+            features: {
+                [key: string]: number | null;
+            } | null;
+            /**
+             * As Of
+             * @description all events and expiries up to here are counted; null = nothing yet
+             */
+            as_of: string | null;
+        };
+        /** PredictionReason */
+        PredictionReason: {
+            /** Feature */
+            feature: string;
+            /**
+             * Value
+             * @description null = not known, or a category
+             */
+            value: number | null;
+            /** Category */
+            category: string | null;
+            /**
+             * Contribution
+             * @description part of the probability's logit; positive = makes a reschedule likelier
+             */
+            contribution: number;
+        };
         /** ProblemError */
         ProblemError: {
             /** Detail */
@@ -940,6 +1632,15 @@ export interface components {
              * @constant
              */
             status: "ready";
+        };
+        /** ReliabilityBin */
+        ReliabilityBin: {
+            /** N */
+            n: number;
+            /** Predicted */
+            predicted: number;
+            /** Observed */
+            observed: number;
         };
         /** Reschedule */
         Reschedule: {
@@ -1638,7 +2339,22 @@ export interface components {
              * @description null = no prediction yet
              */
             risk_level: ("low" | "medium" | "high") | null;
-            /** Predicted At */
+            /**
+             * Reasons
+             * @description null = no prediction yet
+             */
+            reasons: components["schemas"]["PredictionReason"][] | null;
+            /**
+             * Source
+             * @description what answered; null = no prediction yet
+             */
+            source: ("model" | "posterior" | "shrunk_rate" | "global_rate") | null;
+            /** Model Version */
+            model_version: string | null;
+            /**
+             * Predicted At
+             * @description the instant of what was known then
+             */
             predicted_at: string | null;
         };
         /** Week */
@@ -2424,6 +3140,312 @@ export interface operations {
             };
         };
     };
+    get_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionDetail"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ask_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    /** @description where the prediction shows up */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionAsked"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    refresh_prediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    /** @description where the prediction shows up */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionAsked"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    batch_predict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchPredict"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    /** @description where the prediction shows up */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAsked"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     get_overview: {
         parameters: {
             query?: never;
@@ -2469,6 +3491,225 @@ export interface operations {
             };
             /** @description The caller lacks the scope, or the write came from another site. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Models"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description as `GET /api/models` lists it, or rules-v1 for the fallbacks */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDetail"];
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Too many requests; Retry-After says when to come back. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Kafka or Postgres is away; Retry-After says when to come back. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    get_model_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description as `GET /api/models` lists it, or rules-v1 for the fallbacks */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
+            };
+            /** @description The request is not valid; `errors` says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Nobody was recognised: no key, a wrong one, or one that was revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description The caller lacks the scope, or the write came from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2725,7 +3966,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `risk-changed` and `alert` carry the row; `score` and `pipeline` say that numbers moved (`as_of`); `resync` says to fetch everything again. */
+            /** @description `risk-changed` and `alert` carry the row; `score`, `predictions`, `models` and `pipeline` say that numbers moved (`as_of`); `resync` says to fetch everything again. */
             200: {
                 headers: {
                     [name: string]: unknown;
