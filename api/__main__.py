@@ -1,5 +1,6 @@
 """`python -m api`: serves until SIGTERM or SIGINT, then finishes what it has begun."""
 
+import gc
 import logging
 import sys
 from types import FrameType
@@ -46,6 +47,10 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    # What stands now stands until the end: looking through it for garbage would stop every request
+    # for tens of milliseconds.
+    gc.collect()
+    gc.freeze()
     Server(config).run()
 
 

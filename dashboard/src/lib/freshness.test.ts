@@ -43,6 +43,21 @@ describe('freshness', () => {
     });
   });
 
+  test('of live events beside recorded ones is the date of those, and no alarm', () => {
+    const old = '2017-01-14T11:00:00Z';
+    const pipeline = { ...aPipeline(NOW), as_of: old };
+    const partitions = pipeline.partitions.map((partition, index) =>
+      index === 0
+        ? partition
+        : { ...partition, live: false, lag_seconds: null, applied_until: old },
+    );
+    expect(judge({ ...pipeline, partitions })).toMatchObject({
+      state: 'past',
+      label: 'As of 14 Jan 2017',
+    });
+    expect(judge({ ...pipeline, partitions }, { later: 90 }).state).toBe('stale');
+  });
+
   test('is unknown before the first event', () => {
     expect(judge({ ...aPipeline(NOW), as_of: null }).label).toBe('No data yet');
   });

@@ -25,14 +25,16 @@ export function freshness({ pipeline, failed, streaming, now }: FreshnessInputs)
   if (asOf === null) {
     return { state: 'unknown', label: 'No data yet', reason: 'No event has been applied yet.' };
   }
-  if (!isLive(pipeline)) {
-    const date = formatDate(asOf);
-    return { state: 'past', label: `As of ${date}`, reason: 'A replay of recorded events.' };
-  }
-  const age = ageInSeconds(asOf, now);
+  const past = { state: 'past', label: `As of ${formatDate(asOf)}` } as const;
+  const live = pipeline.partitions.filter((partition) => partition.live);
+  if (live.length === 0) return { ...past, reason: 'A replay of recorded events.' };
+  const age = Math.max(...live.map((partition) => ageInSeconds(partition.applied_until, now)));
   if (age > STALE_AFTER_SECONDS) {
     const label = `${formatDuration(age)} behind`;
     return { state: 'stale', label, reason: staleReason(pipeline) };
+  }
+  if (live.length < pipeline.partitions.length) {
+    return { ...past, reason: 'Some partitions have recorded events only.' };
   }
   const how = streaming
     ? 'Changes arrive as they happen.'

@@ -22,6 +22,7 @@ export function Distribution({ bands: all, threshold }: { bands: RateBand[]; thr
               <span className={classes.bandCount}>{formatCount(band.tutors)}</span>
               <span
                 className={classes.bandBar}
+                data-empty={band.tutors === 0 || undefined}
                 data-above={band.from >= threshold || undefined}
                 style={{ height: `${(band.tutors / tallest) * 100}px` }}
               />
