@@ -25,6 +25,7 @@ TAGS = {
     "tutors": "Who needs attention, and why.",
     "upcoming sessions": "What is booked, and how likely it is to move.",
     "alerts": "What changed, and who has seen it.",
+    "models": "Do the predictions deserve trust?",
     "overview": "Aggregates over all tutors.",
     "pipeline": "Is data flowing?",
     "live": "Follow what changes.",

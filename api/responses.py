@@ -548,11 +548,14 @@ class Models(Body):
     as_of: AsOf
 
 
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
 class ModelTest(ModelFigures):
     base_rate_log_loss: float
-    intervals_90: dict[str, tuple[float, float]]
+    intervals_90: dict[str, Pair]
     reliability: list[ReliabilityBin]
-    precision_recall: list[tuple[float, float]] = Field(description="(recall, precision)")
+    precision_recall: list[Pair] = Field(description="(recall, precision)")
     by_lead_band: dict[str, ModelFigures]
 
 

@@ -1257,10 +1257,7 @@ export interface components {
             base_rate_log_loss: number;
             /** Intervals 90 */
             intervals_90: {
-                [key: string]: [
-                    number,
-                    number
-                ];
+                [key: string]: number[];
             };
             /** Reliability */
             reliability: components["schemas"]["ReliabilityBin"][];
@@ -1268,10 +1265,7 @@ export interface components {
              * Precision Recall
              * @description (recall, precision)
              */
-            precision_recall: [
-                number,
-                number
-            ][];
+            precision_recall: number[][];
             /** By Lead Band */
             by_lead_band: {
                 [key: string]: components["schemas"]["ModelFigures"];

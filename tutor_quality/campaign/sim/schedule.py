@@ -343,7 +343,8 @@ class Schedule:
 
     def leave(self, process: Process) -> None:
         """A clean stop; what was sent may still land."""
-        if self.revoke(process):
+        # It may have left already, in a rebalance that somebody's death on the way brought.
+        if self.revoke(process) and process in self.processes:
             process.producer.die()
             process.close()
             self.processes.remove(process)
