@@ -5,17 +5,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 import psutil
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from schemas import topics
 from schemas.admin import apply_topics
 from streams.groups import group_of
 from tests.support import broker, postgres
+from tutor_quality.errors import TransientFailure
 from tutor_quality.local.groups import Groups, inputs
 from tutor_quality.settings import inherited_environment
 from tutor_quality.storage.migrate import upgrade
@@ -105,10 +107,15 @@ class Stack:
     def lag(self, stage: str) -> int:
         """Records between the stage's commits and the ends; a young group is wholly behind."""
         try:
-            lag: int = Groups(self.kafka).lag(group_of(stage, 1), inputs(stage))
-        except KafkaException:
+            lag: int = self._groups.lag(group_of(stage, 1), inputs(stage))
+        except TransientFailure:
             return sys.maxsize
         return lag
+
+    @cached_property
+    def _groups(self) -> Groups:
+        """One connection: librdkafka crashes when one is dropped while it still has a question."""
+        return Groups(self.kafka)
 
     def count(self, topic: str) -> int:
         consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": "bench"})
