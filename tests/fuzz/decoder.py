@@ -197,6 +197,7 @@ def plain(schema: object) -> object:
 
 def campaign(count: int, seed: int) -> Tried:
     rng, tried = random.Random(seed), Tried()
+    check_batch(list(inputs(random.Random(seed), BATCH)))  # It is compiled when it is first called.
     with rubbish_kept():
         while tried.inputs < count:
             tried.check(list(inputs(rng, min(BATCH, count - tried.inputs))))

@@ -15,7 +15,14 @@ from tutor_quality.campaign.nemesis.plan import Fault, Plan
 Act = Callable[[], None]
 OVERLAP_SECONDS = 3.0
 """Two processes have one slot for so long."""
-DATABASE_GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+DATABASE_GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # What a connection says that was ended while it was idle (MagicStack/asyncpg#1069).
+    asyncpg.InternalClientError,
+)
 
 
 class Nemesis:
