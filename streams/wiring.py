@@ -10,15 +10,14 @@ import faust
 from mode.supervisors import CrashingSupervisor
 from yarl import URL
 
-from models.registry import Registry
+from schemas import topics
+from streams.agents import deliver, keep_rows
 from streams.crash_points import crash_at
 from streams.groups import group_of
 from streams.partitions import Assignment, Stage
-from streams.predictor import Levels
 from streams.protocol import PoisonLimit
 from streams.recovery import LogTables
-from streams.stages.predict import PredictConfig, PredictStage, predict_agent
-from streams.stages.score import ScoreConfig, ScoreStage, score_agent
+from streams.stages.score import ScoreConfig, ScoreStage
 from streams.transport import BatchConsumer, BatchTransport, check_faust
 from tutor_quality.clock import SystemClock
 from tutor_quality.domain.risk import RiskRule
@@ -100,11 +99,18 @@ def _score(settings: Settings) -> StageApp:
         time=settings.topic_time,
     )
     stage = app.stage = ScoreStage(app, config, SystemClock(), crash)
-    score_agent(app, stage)
+    keep_rows(app, topics.SCORE_CHANGELOG.name)
+    deliver(app, stage, topics.LIFECYCLE.name)
     return app
 
 
 def _predict(settings: Settings) -> StageApp:
+    # The other stages start without xgboost, and all but the sink without SQLAlchemy: imports
+    # were more than half of the way back after a crash.
+    from models.registry import Registry
+    from streams.predictor import Levels
+    from streams.stages.predict import PredictConfig, PredictStage
+
     app = _app("predict", settings, settings.predict_batch_records)
     low, high = settings.reschedule_risk_threshold_low, settings.reschedule_risk_threshold_high
     config = PredictConfig(
@@ -117,20 +123,20 @@ def _predict(settings: Settings) -> StageApp:
     )
     models = Registry(settings.model_path)
     stage = app.stage = PredictStage(app, config, models, SystemClock(), crash)
-    predict_agent(app, stage)
+    keep_rows(app, topics.PREDICT_CHANGELOG.name)
+    deliver(app, stage, topics.LIFECYCLE.name, topics.COMMANDS.name)
     return app
 
 
 def _sink(settings: Settings) -> StageApp:
-    # The other stages start without SQLAlchemy: a third of their way back after a crash.
-    from streams.stages.sink import SinkStage, sink_agent
+    from streams.stages.sink import SUNK, SinkStage
 
     if settings.database_url is None:
         raise ConfigurationError("TQ_DATABASE_URL is missing: where is Postgres?")
     url = settings.database_url.get_secret_value()
     app = _app("sink", settings, settings.sink_batch_records)
     stage = app.stage = SinkStage(app, crash, crash_at(settings.crash_at))
-    sink_agent(app, stage)
+    deliver(app, stage, *SUNK)
 
     async def connect() -> None:
         stage.use(await open_pool(url, application_name="tq-sink"))

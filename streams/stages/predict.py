@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import faust
 from aiokafka.admin import AIOKafkaAdminClient
 from faust.types import TP
 
@@ -38,7 +37,6 @@ from streams.predictor import (
     cast,
 )
 from streams.recovery import LogReader
-from streams.transport import BatchSchema
 from tutor_quality.clock import Clock
 from tutor_quality.errors import TutorQualityError
 from tutor_quality.features import FeatureSpec
@@ -212,25 +210,3 @@ class PredictStage:
 
     async def put(self, batch: Delivery) -> None:
         await self._tasks[batch.tp.partition].put(batch)
-
-
-def predict_agent(app: Any, stage: PredictStage) -> None:
-    """Declare the table, for its place in Faust's assignment, and the agent on `app`."""
-    app.Table(
-        "rows",
-        changelog_topic=app.topic(CHANGELOG, key_type=bytes, value_type=bytes),
-        key_type=bytes,
-        value_type=bytes,
-    )
-    source = app.topic(
-        TOPIC,
-        topics.COMMANDS.name,
-        schema=BatchSchema(
-            key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
-        ),
-    )
-
-    @app.agent(source)  # type: ignore[untyped-decorator]  # faust ships no types
-    async def look_ahead(stream: faust.StreamT[bytes]) -> None:
-        async for event in stream.noack().events():
-            await stage.put(Delivery(event))

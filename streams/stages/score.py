@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import faust
 from faust.types import TP
 
 from schemas import topics
@@ -24,7 +23,6 @@ from streams.partitions import Assignment, Crash, Delivery, PartitionTask
 from streams.protocol import PoisonLimit, ScorePartition
 from streams.recovery import LogReader
 from streams.score_worker import ScoreWorker
-from streams.transport import BatchSchema
 from tutor_quality.clock import Clock
 from tutor_quality.domain.fold import TutorRows
 from tutor_quality.domain.risk import RiskRule
@@ -126,24 +124,3 @@ class ScoreStage:
 
     async def put(self, batch: Delivery) -> None:
         await self._tasks[batch.tp.partition].put(batch)
-
-
-def score_agent(app: Any, stage: ScoreStage) -> None:
-    """Declare the table, for its place in Faust's assignment, and the agent on `app`."""
-    app.Table(
-        "rows",
-        changelog_topic=app.topic(topics.SCORE_CHANGELOG.name, key_type=bytes, value_type=bytes),
-        key_type=bytes,
-        value_type=bytes,
-    )
-    source = app.topic(
-        TOPIC,
-        schema=BatchSchema(
-            key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
-        ),
-    )
-
-    @app.agent(source)  # type: ignore[untyped-decorator]  # faust ships no types
-    async def fold_session_events(stream: faust.StreamT[bytes]) -> None:
-        async for event in stream.noack().events():
-            await stage.put(Delivery(event))

@@ -8,7 +8,6 @@ import logging
 from typing import Any
 
 import asyncpg
-import faust
 from faust.types import TP
 
 from schemas import topics
@@ -18,7 +17,6 @@ from streams.dead_letters import dead_letter
 from streams.outlet import KafkaOutlet
 from streams.partitions import Assignment, Crash, Delivery, PartitionTask
 from streams.sink_writer import SinkWriter
-from streams.transport import BatchSchema
 from tutor_quality.errors import IllegalEvent
 
 log = logging.getLogger(__name__)
@@ -128,17 +126,3 @@ class SinkWorker:
 
     async def idle(self) -> None:
         """Nothing to do without records."""
-
-
-def sink_agent(app: Any, stage: SinkStage) -> None:
-    source = app.topic(
-        *SUNK,
-        schema=BatchSchema(
-            key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
-        ),
-    )
-
-    @app.agent(source)  # type: ignore[untyped-decorator]  # faust ships no types
-    async def write_to_postgres(stream: faust.StreamT[bytes]) -> None:
-        async for event in stream.noack().events():
-            await stage.put(Delivery(event))
