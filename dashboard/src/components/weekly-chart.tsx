@@ -1,7 +1,5 @@
-import { SegmentedControl } from '@mantine/core';
-import { lazy, Suspense, useState } from 'react';
-import { Panel } from '@/components/panel';
-import { Empty } from '@/components/states';
+import { lazy } from 'react';
+import { ChartPanel } from '@/components/chart-panel';
 import table from '@/components/table.module.css';
 import type { Week } from '@/lib/api-types';
 import { formatCount, formatDay, formatPercent } from '@/lib/format';
@@ -19,34 +17,17 @@ interface WeeklyChartProps {
 
 /** Rate over volume, week by week; the same numbers as a table for those who prefer it. */
 export function WeeklyChart({ weeks, threshold, className }: WeeklyChartProps) {
-  const [view, setView] = useState('Chart');
   const empty = weeks.every((week) => week.total === 0);
-  const toggle = !empty && (
-    <SegmentedControl
-      size="xs"
-      data={['Chart', 'Table']}
-      value={view}
-      onChange={setView}
-      aria-label="Show as"
-    />
-  );
   return (
-    <Panel
+    <ChartPanel
       title="Reschedule rate by week"
       note={`Moved or cancelled by the tutor; dashed: the threshold of ${threshold}%`}
-      actions={toggle}
+      nothing={empty && 'No sessions in these weeks'}
+      height={CHART_HEIGHT}
+      chart={<WeeklyLines weeks={weeks} threshold={threshold} />}
+      table={<WeeklyTable weeks={weeks} />}
       className={className}
-    >
-      {empty ? (
-        <Empty title="No sessions in these weeks" />
-      ) : view === 'Chart' ? (
-        <Suspense fallback={<div style={{ height: CHART_HEIGHT }} />}>
-          <WeeklyLines weeks={weeks} threshold={threshold} />
-        </Suspense>
-      ) : (
-        <WeeklyTable weeks={weeks} />
-      )}
-    </Panel>
+    />
   );
 }
 

@@ -1,6 +1,7 @@
 import { Anchor } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
+import layout from '@/components/layout.module.css';
 import { Page } from '@/components/page';
 import { Empty, Loaded } from '@/components/states';
 import { Time } from '@/components/time';
@@ -15,7 +16,6 @@ import { Trouble } from '@/features/models/components/trouble';
 import { Changes, Versions } from '@/features/models/components/versions';
 import { mainSource } from '@/features/models/model-words';
 import type { ModelDetail, Models } from '@/lib/api-types';
-import classes from './models.module.css';
 
 const route = getRouteApi('/models');
 
@@ -54,7 +54,7 @@ function Health({ models }: { models: Models }) {
           </>
         )}
       </Loaded>
-      <div className={classes.columns}>
+      <div className={layout.columns}>
         <Versions models={models} shown={version} />
         <Changes changes={models.changes} />
       </div>
@@ -67,7 +67,7 @@ function Live({ detail }: { detail: ModelDetail }) {
   const found = source === undefined ? undefined : detail.live[source];
   return (
     <>
-      <div className={classes.columns}>
+      <div className={layout.columns}>
         <Reliability
           live={found?.overall.reliability ?? []}
           training={detail.card?.test.reliability ?? []}
@@ -81,7 +81,7 @@ function Live({ detail }: { detail: ModelDetail }) {
         />
         {found ? <Fates live={detail.live} /> : <NothingYet />}
       </div>
-      <div className={classes.columns}>
+      <div className={layout.columns}>
         <LeadBands live={found?.bands ?? {}} training={detail.card?.test.by_lead_band ?? {}} />
         <Shifts shifts={detail.shifts} />
       </div>

@@ -1,11 +1,8 @@
-import { SegmentedControl } from '@mantine/core';
-import { lazy, type ReactNode, Suspense, useState } from 'react';
-import { Panel } from '@/components/panel';
+import { lazy, type ReactNode } from 'react';
+import { ChartPanel } from '@/components/chart-panel';
 import { ScrollTable } from '@/components/scroll-table';
-import { Empty } from '@/components/states';
 import type { ReliabilityBin } from '@/lib/api-types';
 import { formatCount, formatPercent } from '@/lib/format';
-import classes from './models.module.css';
 
 const CHART_HEIGHT = 280;
 const ReliabilityCurve = lazy(() => import('./reliability-curve'));
@@ -18,37 +15,17 @@ interface ReliabilityProps {
 
 /** Of the sessions shown with 30%, are 30% moved? As a curve, and as numbers. */
 export function Reliability({ live, training, actions }: ReliabilityProps) {
-  const [view, setView] = useState('Chart');
   const empty = live.length === 0 && training.length === 0;
   return (
-    <Panel
+    <ChartPanel
       title="Said and seen"
       note="Share predicted and share that came true, in 15 groups of equal size"
-      actions={
-        <div className={classes.actions}>
-          {actions}
-          {!empty && (
-            <SegmentedControl
-              size="xs"
-              data={['Chart', 'Table']}
-              value={view}
-              onChange={setView}
-              aria-label="Show as"
-            />
-          )}
-        </div>
-      }
-    >
-      {empty ? (
-        <Empty title="No prediction was judged yet" />
-      ) : view === 'Chart' ? (
-        <Suspense fallback={<div style={{ height: CHART_HEIGHT }} />}>
-          <ReliabilityCurve live={live} training={training} height={CHART_HEIGHT} />
-        </Suspense>
-      ) : (
-        <ReliabilityTable bins={live.length > 0 ? live : training} />
-      )}
-    </Panel>
+      nothing={empty && 'No prediction was judged yet'}
+      height={CHART_HEIGHT}
+      chart={<ReliabilityCurve live={live} training={training} height={CHART_HEIGHT} />}
+      table={<ReliabilityTable bins={live.length > 0 ? live : training} />}
+      actions={actions}
+    />
   );
 }
 

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { Figure, Figures } from '@/components/figures';
 import { mainSource, verdictOf } from '@/features/models/model-words';
 import type { LiveFigures, ModelDetail } from '@/lib/api-types';
 import { codeWords, formatDecimal, formatPercent, plural } from '@/lib/format';
@@ -15,7 +15,7 @@ export function Summary({ detail, fallbackShare }: SummaryProps) {
   const live = source === undefined ? undefined : detail.live[source]?.overall;
   const verdict = verdictOf(detail.drift);
   return (
-    <dl className={classes.summary}>
+    <Figures small>
       <Figure name="Version" value={<span className={classes.version}>{detail.version}</span>}>
         {codeWords(detail.role ?? 'not in service')}
         {detail.card?.source && `, from ${detail.card.source}`}
@@ -38,7 +38,7 @@ export function Summary({ detail, fallbackShare }: SummaryProps) {
       >
         of the predictions shown in 28 days
       </Figure>
-    </dl>
+    </Figures>
   );
 }
 
@@ -51,23 +51,4 @@ function interval(live: LiveFigures | undefined): string {
 function besides(detail: ModelDetail, name: 'ece' | 'log_loss'): string {
   const trained = detail.card?.test[name];
   return trained == null ? 'no training figure' : `${formatDecimal(trained, 3)} in training`;
-}
-
-interface FigureProps {
-  name: string;
-  value: ReactNode;
-  tone?: 'low' | 'warning' | 'none';
-  children: ReactNode;
-}
-
-function Figure({ name, value, tone, children }: FigureProps) {
-  return (
-    <div className={classes.figure}>
-      <dt>{name}</dt>
-      <dd className={classes.value} data-tone={tone}>
-        {value}
-      </dd>
-      <dd className={classes.note}>{children}</dd>
-    </div>
-  );
 }

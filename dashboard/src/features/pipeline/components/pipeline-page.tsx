@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import layout from '@/components/layout.module.css';
 import { Page } from '@/components/page';
 import { Panel } from '@/components/panel';
 import { Empty, Loaded } from '@/components/states';
@@ -10,7 +11,6 @@ import { Summary } from '@/features/pipeline/components/summary';
 import type { Pipeline } from '@/lib/api-types';
 import { codeWords, formatCount } from '@/lib/format';
 import { pipelineQuery } from '@/lib/pipeline-query';
-import classes from './pipeline.module.css';
 
 export function PipelinePage() {
   const query = useQuery(pipelineQuery);
@@ -20,7 +20,7 @@ export function PipelinePage() {
         {(pipeline) => (
           <>
             <Summary pipeline={pipeline} />
-            <div className={classes.columns}>
+            <div className={layout.columns}>
               <Partitions partitions={pipeline.partitions} />
               <DeadLetters byReason={pipeline.dead_letters.by_reason} />
             </div>

@@ -1,7 +1,7 @@
+import { Figure, Figures } from '@/components/figures';
 import type { Pipeline } from '@/lib/api-types';
 import { formatCount, formatDuration, plural } from '@/lib/format';
 import { isLive } from '@/lib/freshness';
-import classes from './pipeline.module.css';
 
 export function Summary({ pipeline }: { pipeline: Pipeline }) {
   const { partitions, dead_letters } = pipeline;
@@ -10,7 +10,7 @@ export function Summary({ pipeline }: { pipeline: Pipeline }) {
   );
   const applied = partitions.reduce((sum, { applied_offset }) => sum + applied_offset + 1, 0);
   return (
-    <dl className={classes.summary}>
+    <Figures>
       <Figure name="Largest lag" value={lags.length > 0 ? formatDuration(Math.max(...lags)) : '–'}>
         {isLive(pipeline)
           ? `over ${plural(partitions.length, 'partition')}`
@@ -22,16 +22,6 @@ export function Summary({ pipeline }: { pipeline: Pipeline }) {
       <Figure name="Dead letters" value={formatCount(dead_letters.total)}>
         refused records, kept untouched
       </Figure>
-    </dl>
-  );
-}
-
-function Figure({ name, value, children }: { name: string; value: string; children: string }) {
-  return (
-    <div className={classes.figure}>
-      <dt>{name}</dt>
-      <dd className={classes.value}>{value}</dd>
-      <dd className={classes.note}>{children}</dd>
-    </div>
+    </Figures>
   );
 }

@@ -5,11 +5,11 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Page } from '@/components/page';
 import { Pager } from '@/components/pager';
 import { Empty, Loaded } from '@/components/states';
+import table from '@/components/table.module.css';
 import { tutorsCsvLink, tutorsQuery } from '@/features/tutors/api/get-tutors';
 import { Filters } from '@/features/tutors/components/filters';
 import { TutorsTable } from '@/features/tutors/components/tutors-table';
 import { PAGE_SIZE, type TutorSearch, withSort } from '@/features/tutors/tutor-search';
-import classes from './tutors.module.css';
 
 export function TutorsPage() {
   const search = useSearch({ from: '/tutors' });
@@ -25,7 +25,7 @@ export function TutorsPage() {
     >
       <Filters search={search} onChange={change} />
       <section
-        className={classes.list}
+        className={table.list}
         aria-label="Tutors"
         aria-busy={query.isPlaceholderData || undefined}
       >

@@ -4,6 +4,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Page } from '@/components/page';
 import { Pager } from '@/components/pager';
 import { Empty, Loaded } from '@/components/states';
+import table from '@/components/table.module.css';
 import { upcomingQuery } from '@/features/upcoming/api/get-upcoming';
 import { UpcomingTable } from '@/features/upcoming/components/upcoming-table';
 import {
@@ -38,7 +39,7 @@ export function UpcomingPage() {
     <Page title="Upcoming sessions" subtitle="Which sessions to rescue?">
       <Filters search={search} onChange={change} />
       <section
-        className={classes.list}
+        className={table.list}
         aria-label="Upcoming sessions"
         aria-busy={query.isPlaceholderData || undefined}
       >
