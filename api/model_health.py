@@ -125,12 +125,11 @@ class ModelHealth:
 
     def _standing(self) -> Answer:
         found = standing.standing(self._registry)
-        roles = {found.challenger: "challenger", found.champion: "champion"}
         return {
             "champion": found.champion,
             "challenger": found.challenger,
             "models": [
-                {"version": version, "role": roles.get(version), **self._summary(version)}
+                {"version": version, "role": found.role_of(version), **self._summary(version)}
                 for version in standing.versions(self._registry)
             ],
             "changes": [
@@ -162,10 +161,9 @@ class ModelHealth:
             judging = Judging.by_rule(version, *self._window(as_of), label)
             counted = await self._live(connection, judging, about.get("profiles", {}))
         found = await asyncio.to_thread(standing.standing, self._registry)
-        roles = {found.challenger: "challenger", found.champion: "champion"}
         return {
             "version": version,
-            "role": roles.get(version),
+            "role": found.role_of(version),
             "card": _card(about, label) if about else None,
             **counted,
             "since": judging.since,

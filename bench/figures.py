@@ -24,7 +24,6 @@ from schemas.lifecycle import encode_event, encode_tick
 from tutor_quality.domain.sessions import EventType, SessionEvent
 
 HOUR = 3_600_000
-DAY = 24 * HOUR
 Figures = dict[str, Any]
 
 
@@ -122,13 +121,12 @@ async def _feed(bench: stack.Stack, rate: int, seconds: int, sent: dict[str, flo
     producer.flush()
 
 
-def _event(number: int, at: int, tutor: int | None = None) -> SessionEvent:
-    whose = number if tutor is None else tutor
+def _event(number: int, at: int) -> SessionEvent:
     return SessionEvent(
         event_id=f"e0000000-0000-4000-8000-{number:012x}",
         event_type=EventType.COMPLETED,
         session_id=f"50000000-0000-4000-8000-{number:012x}",
-        tutor_id=f"70000000-0000-4000-8000-{whose:012x}",
+        tutor_id=f"70000000-0000-4000-8000-{number:012x}",
         student_id="student",
         scheduled_start=at - HOUR,
         occurred_at=at,

@@ -174,6 +174,18 @@ class Peer(System):
         for value in values:
             yield NumberedFlip(*FLIP.unpack(value))
 
+    def _arguments(self, broker: Stack, place: Place) -> list[str]:
+        """What every peer is told, in this order."""
+        state = broker.folder / place.group
+        return [
+            broker.kafka,
+            place.group,
+            place.input,
+            place.scores,
+            place.flips,
+            str(state),
+        ]
+
 
 class PythonPeer(Peer):
     """Runs in an environment of its own."""
@@ -183,12 +195,7 @@ class PythonPeer(Peer):
             str(environments.python(self.name)),
             "-m",
             f"bench.peers.{self.name}.app",
-            broker.kafka,
-            place.group,
-            place.input,
-            place.scores,
-            place.flips,
-            str(broker.folder / place.group),
+            *self._arguments(broker, place),
         ]
 
 
@@ -227,12 +234,7 @@ class KafkaStreams(Peer):
     def command(self, broker: Stack, place: Place) -> Sequence[str]:
         return [
             *environments.java(),
-            broker.kafka,
-            place.group,
-            place.input,
-            place.scores,
-            place.flips,
-            str(broker.folder / place.group),
+            *self._arguments(broker, place),
             self.mode,
             str(self._linger_ms),
         ]

@@ -131,13 +131,17 @@ def _model(manifest: dict[str, Any], parts: dict[str, bytes]) -> Model:
 
 
 def _check_golden(folder: Path, model: Model, manifest: dict[str, Any]) -> None:
-    golden = manifest["golden"]
-    rows = [[np.nan if v is None else v for v in row] for row in golden["vectors"]]
-    answers = model.probabilities(vectors(rows, model.spec))
-    if not np.allclose(answers, golden["probabilities"], rtol=0, atol=GOLDEN_TOLERANCE):
+    answers = model.probabilities(golden_vectors(manifest, model.spec))
+    if not np.allclose(answers, manifest["golden"]["probabilities"], rtol=0, atol=GOLDEN_TOLERANCE):
         raise InvalidInput(
             f"{folder}: the model does not answer as it did when it was saved; train it again"
         )
+
+
+def golden_vectors(manifest: dict[str, Any], spec: FeatureSpec) -> np.ndarray[Any, Any]:
+    """What `save` was given, (n, k)."""
+    rows = manifest["golden"]["vectors"]
+    return vectors([[np.nan if v is None else v for v in row] for row in rows], spec)
 
 
 def _refuse_what_kills(folder: Path) -> None:

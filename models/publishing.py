@@ -4,25 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from models.artefact import Artefact, load, save
+from models.artefact import Artefact, golden_vectors, load, save
 from models.card import card
 from models.plots import write_plots
-from models.predictor import vectors
 from models.recalibration import Recalibration
 from models.recipe import Trained
 
 
 def republish(folder: Path, old: Artefact, new: Recalibration) -> Artefact:
     """The model with its new numbers; its figures stay those of the training."""
-    golden = vectors(
-        [
-            [np.nan if value is None else value for value in row]
-            for row in old.manifest["golden"]["vectors"]
-        ],
-        old.model.spec,
-    )
+    golden = golden_vectors(old.manifest, old.model.spec)
     source = {"recalibrated": {"from": old.version, **new.figures}}
     return publish(folder, Trained(new.model, golden, old.manifest["about"]), source)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from models.artefact import Artefact, load
 from tutor_quality.errors import InvalidInput
 from tutor_quality.model_health import standing as places
-from tutor_quality.model_health.standing import SHIPPED, Change, Standing
+from tutor_quality.model_health.standing import Change, Standing
 
 
 class Registry:
@@ -71,6 +71,3 @@ class Registry:
         if previous is None:
             raise InvalidInput("there was no other champion before this one")
         return self.promote(previous, at=at, by=by, why=why)
-
-
-__all__ = ["SHIPPED", "Registry", "Standing"]

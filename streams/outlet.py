@@ -4,18 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from schemas.lifecycle.decoding import Recorded
 
-class Incoming(Protocol):
+
+class Incoming(Recorded, Protocol):
     """A record as Kafka's clients give it."""
 
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 

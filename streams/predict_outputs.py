@@ -13,8 +13,7 @@ from streams.outlet import Outgoing
 from streams.outputs import NAMESPACE
 from streams.predict_rows import Look
 from streams.predictor import Levels, Prediction, Predictor
-
-HOUR_MS = 3_600_000
+from tutor_quality.features.state import HOUR_MS
 
 
 class PredictOutputs:

@@ -16,7 +16,7 @@ import orjson
 
 from schemas import topics
 from schemas.codec import decode
-from schemas.lifecycle import decode_lifecycle
+from schemas.lifecycle import decode_records
 from schemas.lifecycle.events import session_events, tutor_keys
 from streams.crash_points import Reached, pass_by
 from streams.outlet import Incoming, Outgoing, Outlet
@@ -25,7 +25,6 @@ from streams.predict_rows import PARTITION, Look, PredictRows, Reason
 from streams.predictor import Levels, Prediction, Predictor, Vectors
 from streams.protocol import Batch
 from tutor_quality.errors import InvalidRecord
-from tutor_quality.features import FeatureSpec
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +162,7 @@ class PredictPartition:
 
 
 def partition_record(rows: PredictRows) -> bytes:
-    """How far the partition is folded, and by which specification; see `read_partition`."""
+    """How far the partition is folded, and by which specification."""
     return orjson.dumps(
         {
             "generation": rows.version.generation,
@@ -176,22 +175,13 @@ def partition_record(rows: PredictRows) -> bytes:
     )
 
 
-def spec_of(partition_record: bytes) -> FeatureSpec:
-    return FeatureSpec.from_json(orjson.loads(partition_record)["spec"])
-
-
 def _records(rows: Sequence[tuple[bytes, bytes]]) -> list[Outgoing]:
     return [Outgoing(key, value) for key, value in rows]
 
 
 def facts(records: Sequence[Incoming]) -> Iterable[tuple[int, int, bytes, Any]]:
     """Refused records are the score stage's business: here they did not happen."""
-    batch = decode_lifecycle(
-        [record.key for record in records],
-        [record.value for record in records],
-        [record.offset for record in records],
-        [record.timestamp for record in records],
-    )
+    batch = decode_records(records)
     columns = batch.columns
     return zip(
         columns.offset.tolist(),

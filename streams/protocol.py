@@ -17,7 +17,7 @@ import numpy as np
 
 from schemas import topics
 from schemas.codec import encode
-from schemas.lifecycle import Refused, decode_lifecycle, encode_tick
+from schemas.lifecycle import Refused, decode_records, encode_tick
 from schemas.scores import version_of_score
 from streams.crash_points import Reached, pass_by
 from streams.dead_letters import dead_letter
@@ -147,12 +147,7 @@ class ScorePartition:
         folded nor acknowledged.
         """
         records = batch.records
-        decoded = decode_lifecycle(
-            [record.key for record in records],
-            [record.value for record in records],
-            [record.offset for record in records],
-            [record.timestamp for record in records],
-        )
+        decoded = decode_records(records)
         # All before is folded, also by an earlier owner: so the report of a stop can say it.
         self.position = max(self.position, records[0].offset)
         self._see_refused(records, [refused.index for refused in decoded.refused])

@@ -14,7 +14,7 @@ import asyncpg
 import numpy as np
 import orjson
 
-from schemas.lifecycle import decode_lifecycle
+from schemas.lifecycle import decode_records
 from schemas.topics import LIFECYCLE, PROGRESS, SCORE, Topic
 from streams.outlet import Incoming
 from streams.sink_rows import LANDINGS, Landing
@@ -124,12 +124,7 @@ class SinkWriter:
         return _landing_rows(LANDINGS[topic.name], partition, records)
 
     def _session_rows(self, partition: int, records: Sequence[Incoming]) -> SessionRows:
-        batch = decode_lifecycle(
-            [record.key for record in records],
-            [record.value for record in records],
-            [record.offset for record in records],
-            [record.timestamp for record in records],
-        )
+        batch = decode_records(records)
         texts = batch.texts
         everything = SessionRows(
             partition,

@@ -5,7 +5,7 @@ Only `records` refuses: `plain` hands on whatever it does not recognise as valid
 """
 
 from schemas.lifecycle.batch import LifecycleBatch, LifecycleTexts, Refused
-from schemas.lifecycle.decoding import decode_lifecycle
+from schemas.lifecycle.decoding import decode_lifecycle, decode_records
 from schemas.lifecycle.encoding import encode_event, encode_tick
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "LifecycleTexts",
     "Refused",
     "decode_lifecycle",
+    "decode_records",
     "encode_event",
     "encode_tick",
 ]

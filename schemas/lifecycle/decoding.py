@@ -1,6 +1,7 @@
 """Decodes a batch: the plain records compiled, then record by record what is left."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,29 @@ from tutor_quality.errors import InvalidRecord
 
 Keys = Sequence[bytes | None]
 Values = Sequence[bytes | None]
+
+
+class Recorded(Protocol):
+    """A record of the topic, whoever read it."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+
+
+def decode_records(records: Sequence[Recorded]) -> LifecycleBatch:
+    """As `decode_lifecycle`."""
+    return decode_lifecycle(
+        [record.key for record in records],
+        [record.value for record in records],
+        [record.offset for record in records],
+        [record.timestamp for record in records],
+    )
 
 
 def decode_lifecycle(

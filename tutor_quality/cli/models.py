@@ -6,6 +6,7 @@ import os
 import pwd
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ import typer
 
 from tutor_quality.clock import SystemClock
 from tutor_quality.errors import ConfigurationError, InvalidInput, TransientFailure
+from tutor_quality.model_health import standing as places
 from tutor_quality.model_health.standing import Standing
 from tutor_quality.settings import Settings
 
@@ -38,12 +40,10 @@ def models() -> None:
 @app.command("ls")
 def list_versions(as_json: AsJson = False) -> None:
     """Lists the versions of the registry and who served when."""
-    from tutor_quality.model_health import standing as places
-
     registry = Settings().model_path
     standing = places.standing(registry)
     rows = [_row(registry, version, standing) for version in places.versions(registry)]
-    answer = {"models": rows, "changes": [_change(change) for change in standing.changes]}
+    answer = {"models": rows, "changes": [asdict(change) for change in standing.changes]}
     print(json.dumps(answer) if as_json else "\n".join(_line(row) for row in rows))
 
 
@@ -202,22 +202,15 @@ def _announce(standing: Standing, at: int, by: str, why: str) -> bool:
 
 
 def _row(registry: Path, version: str, standing: Standing) -> dict[str, Any]:
-    from tutor_quality.model_health.standing import folder_of, manifest_of
-
-    about = manifest_of(folder_of(registry, version)).get("about", {})
+    about = places.manifest_of(places.folder_of(registry, version)).get("about", {})
     test = about.get("test", {})
-    roles = {standing.challenger: "challenger", standing.champion: "champion"}
     return {
         "version": version,
-        "role": roles.get(version),
+        "role": standing.role_of(version),
         "source": about.get("source"),
         "rows": about.get("rows"),
         **{name: test.get(name) for name in ("auc", "log_loss", "ece")},
     }
-
-
-def _change(change: Any) -> dict[str, Any]:
-    return {name: getattr(change, name) for name in change.__slots__}
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from tutor_quality.model_health.metrics import LEAD_BANDS
 from tutor_quality.model_health.shift import FEWEST, Profile
 
 OVERALL = -1
+"""In the place of a band's number: all of them."""
 FEWEST_FOR_SLOPE = 20
 """Endings of either kind, below which a slope is chance."""
 BAND_NAMES = tuple(name for name, _ in LEAD_BANDS)

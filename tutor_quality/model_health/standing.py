@@ -44,6 +44,12 @@ class Standing:
     changes: tuple[Change, ...]
     """Oldest first; empty = the shipped model serves."""
 
+    def role_of(self, version: str) -> str | None:
+        """champion or challenger; None = neither."""
+        if version == self.champion:
+            return "champion"
+        return "challenger" if version == self.challenger else None
+
     @property
     def previous(self) -> str | None:
         """The champion before this one; None = there was none."""

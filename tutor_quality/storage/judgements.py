@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tutor_quality.model_health.live import OVERALL
+from tutor_quality.model_health.metrics import ECE_BINS, LEAD_BANDS
 from tutor_quality.storage.queries import Connection, Row
 
-BINS = 15
-"""Of equal mass, as those of the model card's calibration error."""
 PARTS = 60
 """Of equal mass, fine enough to fit a calibration line to their means."""
-OVERALL = -1
-"""As a band: all of them."""
 MOST_OUTCOMES = 50_000
 MOST_VECTORS = 5_000
 
@@ -48,12 +46,12 @@ class Judging:
 
 
 # Lead bands end with their upper edge, as those of the model card.
-_JUDGED = """
+_BAND = " + ".join(f"(p.lead_hours > {hours:g})::int" for _, hours in LEAD_BANDS[:-1])
+_JUDGED = f"""
 WITH judged AS (
     SELECT p.event_id, p.features_id, p.session_id, p.scheduled_start, p.tutor_id, p.as_of,
         p.probability, p.raw_score, p.source, p.shadow,
-        (p.lead_hours > 6)::int + (p.lead_hours > 24)::int + (p.lead_hours > 72)::int
-            + (p.lead_hours > 168)::int + (p.lead_hours > 720)::int AS band,
+        {_BAND} AS band,
         CASE
             WHEN s.outcome_at IS NULL THEN 'unresolved'
             WHEN s.status || ':' || coalesce(s.initiator, '') = ANY ($4) THEN 'bad'
@@ -85,7 +83,7 @@ async def parts(connection: Connection, judging: Judging) -> list[Row]:
         + f""", placed AS (
             SELECT source, scope, (fate = 'bad')::int AS y,
                 least(greatest(probability, 1e-9), 1 - 1e-9) AS p,
-                ntile({BINS}) OVER rising AS bin, ntile({PARTS}) OVER rising AS part
+                ntile({ECE_BINS}) OVER rising AS bin, ntile({PARTS}) OVER rising AS part
             FROM judged CROSS JOIN LATERAL (VALUES (band), ({OVERALL})) AS scopes (scope)
             WHERE fate IN ('bad', 'good')
             WINDOW rising AS (PARTITION BY source, scope ORDER BY probability, event_id)

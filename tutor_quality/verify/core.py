@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from schemas.lifecycle import decode_lifecycle
+from schemas.lifecycle import decode_records
 from tutor_quality.domain.fold import TutorRows
 from tutor_quality.domain.risk import RiskRule
 from tutor_quality.verify.log import Raw
@@ -37,12 +37,7 @@ def counts_of_the_product(
 
 
 def _fold(rows: TutorRows, batch: list[Raw]) -> None:
-    columns = decode_lifecycle(
-        [raw.key for raw in batch],
-        [raw.value for raw in batch],
-        [raw.offset for raw in batch],
-        [raw.timestamp for raw in batch],
-    ).columns
+    columns = decode_records(batch).columns
     rows.fold(columns)
 
 

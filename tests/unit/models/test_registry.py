@@ -11,10 +11,10 @@ import pytest
 from models.artefact import save
 from models.publishing import publish
 from models.recipe import Trained
-from models.registry import SHIPPED, Registry
+from models.registry import Registry
 from tutor_quality.errors import InvalidInput, NotFound
 from tutor_quality.model_health.logits import Calibrator
-from tutor_quality.model_health.standing import STANDING, version_of
+from tutor_quality.model_health.standing import SHIPPED, STANDING, version_of
 
 WHO = {"by": "ann", "why": "a test"}
 

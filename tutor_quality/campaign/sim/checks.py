@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.codec import decode
-from schemas.lifecycle import decode_lifecycle
+from schemas.lifecycle import decode_records
 from schemas.scores import version_of_score
 from streams.dead_letters import PREFIX
 from streams.rows import generation_of
@@ -119,12 +119,7 @@ def _clean_fold(epoch: Epoch, partition: int) -> tuple[dict[bytes, TutorRow], di
     log = epoch.logs[partition]
     if not log:
         return rows.rows, {}
-    batch = decode_lifecycle(
-        [record.key for record in log],
-        [record.value for record in log],
-        [record.offset for record in log],
-        [record.timestamp for record in log],
-    )
+    batch = decode_records(log)
     rows.fold(batch.columns)
     return rows.rows, dict(zip(batch.columns.offset.tolist(), rows.fates, strict=True))
 

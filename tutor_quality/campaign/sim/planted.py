@@ -77,6 +77,7 @@ MISTAKES = (
         "await self._outlet.send(topics.LIFECYCLE.name, ticks)",
         "at = [applied + 1 for _, applied in told.values()]\n"
         "    keys, values = [t.key for t in ticks], [t.value for t in ticks]\n"
+        "    from schemas.lifecycle import decode_lifecycle\n"
         "    self._rows.fold(decode_lifecycle(keys, values, at, [now] * len(ticks)).columns)\n"
         "    self._rows.arena.tutors['applied'][[*told]] -= 1",
     ),

@@ -9,7 +9,6 @@ from traceback import format_exc
 from typing import Any
 
 from schemas.lifecycle import LifecycleBatch, decoding, records
-from streams import protocol
 from tutor_quality.campaign.sim.checks import problems
 from tutor_quality.campaign.sim.planted import MISTAKES, Mistake, planted, replaced
 from tutor_quality.campaign.sim.schedule import HISTORY_SHARED_BY, Say, Schedule, Stuck
@@ -104,7 +103,7 @@ def _decoding_remembered() -> Iterator[None]:
         return decode(*map(tuple, columns))
 
     with (
-        replaced(protocol, "decode_lifecycle", decode_lists),
+        replaced(decoding, "decode_lifecycle", decode_lists),
         replaced(decoding, "decode_record", one),
     ):
         yield
