@@ -9,6 +9,7 @@ PLAIN: dict[tuple[str, str | None], st.SearchStrategy[Any]] = {
     ("boolean", None): st.booleans(),
     ("int", None): st.integers(-(2**31), 2**31 - 1),
     ("long", None): st.integers(-(2**63), 2**63 - 1),
+    ("bytes", None): st.binary(max_size=40),
     ("double", None): st.floats(allow_nan=False, allow_infinity=False),
     ("string", None): TEXTS,
     ("string", "uuid"): st.uuids().map(str),
