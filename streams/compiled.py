@@ -9,7 +9,8 @@ from time import monotonic
 from uuid import UUID
 
 from schemas.lifecycle import decode_lifecycle, encode_tick
-from schemas.scores import encode_scores
+from schemas.packed_records import batches_of, unpack
+from streams.outputs import Outputs
 from tutor_quality import jit
 from tutor_quality.domain.arena import FIRST_TUTORS
 from tutor_quality.domain.fold import TutorRows
@@ -50,9 +51,13 @@ def use_everything() -> None:
     batch = decode_lifecycle(keys, ticks, range(len(keys)), [0] * len(keys))
     rule = RiskRule()
     rows, again = TutorRows(rule), TutorRows(rule)
-    touched = rows.fold(batch.columns).touched
-    encode_scores(rows, touched, rule, threshold=0.15, generation=1, partition=0)
-    again.load(keys, [value for _, value in rows.encode(touched, b"tail").pairs()])
+    folded = rows.fold(batch.columns)
+    outputs = Outputs(rule, generation=1, partition=0, threshold=0.15)
+    outputs.risk_changes(rows, folded.changes)
+    outputs.alerts(rows, folded.changes)
+    (sent,) = batches_of(outputs.scores(rows, folded.touched), 0)
+    unpack(bytes(sent._build()), 0)
+    again.load(keys, [value for _, value in rows.encode(folded.touched, b"tail").pairs()])
     again.numbers(keys)
     again.compact()
 

@@ -1,17 +1,27 @@
 """Where the records of one partition's worker go, and when they are durable."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.lifecycle.decoding import Recorded
+from schemas.packed_records import Header, PackedRecords, batches_of
+from tutor_quality.clock import Clock
+from tutor_quality.domain.fold import Packed
 
 
 class Incoming(Recorded, Protocol):
     """A record as Kafka's clients give it."""
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[Header]: ...
+
+
+def newest(records: Sequence[Incoming]) -> int:
+    """The greatest timestamp."""
+    if isinstance(records, PackedRecords):
+        return int(records.stretches.timestamp.max())
+    return max(record.timestamp for record in records)
 
 
 class Outgoing(NamedTuple):
@@ -19,7 +29,7 @@ class Outgoing(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
     timestamp: int | None = None
 
 
@@ -51,6 +61,11 @@ class Outlet(Protocol):
 
     async def read(self, gap: Gap) -> list[tuple[bytes, bytes]]:
         """(key, value) of the records in a gap."""
+
+
+class PackedOutlet(Outlet, Protocol):
+    async def send_packed(self, topic: str, packed: Packed) -> None:
+        """As `send`, at the producer's time."""
 
 
 class KafkaOutlet:
@@ -124,3 +139,28 @@ class KafkaOutlet:
 
         await self._readers[gap.topic].read({self._partition: (gap.first, gap.end)}, take)
         return found
+
+
+Pack = Callable[[Packed, int], Iterable[Any]]
+"""Makes batches that the producer takes, of records of one time in ms."""
+
+
+class KafkaPackedOutlet(KafkaOutlet):
+    """One that makes record batches without an object for each record."""
+
+    def __init__(
+        self,
+        producer: Any,
+        partition: int,
+        readers: Any,
+        ends: dict[str, int],
+        clock: Clock,
+        pack: Pack = batches_of,
+    ) -> None:
+        super().__init__(producer, partition, readers, ends)
+        self._clock = clock
+        self._pack = pack
+
+    async def send_packed(self, topic: str, packed: Packed) -> None:
+        for batch in self._pack(packed, self._clock.now_ms()):
+            await self._submit(topic, batch)

@@ -18,13 +18,13 @@ import numpy as np
 from schemas import topics
 from schemas.codec import encode
 from schemas.lifecycle import Refused, decode_records, encode_tick
-from schemas.scores import version_of_score
+from schemas.scores import Changes, version_of_score
 from streams.crash_points import Reached, pass_by
 from streams.dead_letters import dead_letter
-from streams.outlet import Gap, Incoming, Outgoing, Outlet
+from streams.outlet import Gap, Incoming, Outgoing, PackedOutlet, newest
 from streams.outputs import Outputs
 from streams.rows import pack, version_of
-from tutor_quality.domain.fold import Numbers, Packed, TutorRows
+from tutor_quality.domain.fold import Numbers, TutorRows
 from tutor_quality.domain.tutor import NEVER
 from tutor_quality.errors import TutorQualityError
 
@@ -101,7 +101,7 @@ class ScorePartition:
         self,
         partition: int,
         rows: TutorRows,
-        outlet: Outlet,
+        outlet: PackedOutlet,
         outputs: Outputs,
         poison: PoisonLimit,
         outlived: Iterable[int] = (),
@@ -155,12 +155,9 @@ class ScorePartition:
         await self._send_dead_letters(records, decoded.refused)
         folded = self._rows.fold(decoded.columns)
         self._dirty.append(folded.touched)
-        self.newest = max(self.newest, max(record.timestamp for record in records))
+        self.newest = max(self.newest, newest(records))
         self.position = max(self.position, records[-1].offset + 1)
-        if folded.transitions:
-            changes = folded.transitions
-            await self._outlet.send(topics.RISK_CHANGED.name, self._outputs.risk_changes(changes))
-            await self._outlet.send(topics.HIGH_RISK.name, self._outputs.alerts(changes))
+        await self._send_changes(folded.changes)
         await self._send_scores(folded.touched)
         self._reached("outputs-sent")
 
@@ -280,14 +277,19 @@ class ScorePartition:
         return self._rows.awaited(tutors)
 
     async def _send_scores(self, tutors: Numbers) -> None:
-        await self._send_packed(topics.SCORE.name, self._outputs.scores(self._rows, tutors))
+        scores = self._outputs.scores(self._rows, tutors)
+        await self._outlet.send_packed(topics.SCORE.name, scores)
+
+    async def _send_changes(self, changes: Changes) -> None:
+        if len(changes):
+            told = self._outputs.risk_changes(self._rows, changes)
+            await self._outlet.send_packed(topics.RISK_CHANGED.name, told)
+            alerts = self._outputs.alerts(self._rows, changes)
+            await self._outlet.send_packed(topics.HIGH_RISK.name, alerts)
 
     async def _send_rows(self, tutors: Numbers) -> None:
         rows = pack(self._rows, tutors, self._outputs.generation)
-        await self._send_packed(topics.SCORE_CHANGELOG.name, rows)
-
-    async def _send_packed(self, topic: str, packed: Packed) -> None:
-        await self._outlet.send(topic, [Outgoing(key, value) for key, value in packed.pairs()])
+        await self._outlet.send_packed(topics.SCORE_CHANGELOG.name, rows)
 
     async def _send_dead_letters(
         self, records: Sequence[Incoming], refused: Sequence[Refused]

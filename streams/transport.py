@@ -15,16 +15,16 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from schemas.packed_records import PackedRecords
+from streams.fetching import REPLACED, leave_packed
 from tutor_quality.errors import ConfigurationError
-
-Record = Any
-"""An aiokafka ConsumerRecord: key, value, offset, timestamp, headers."""
 
 
 class RecordBatch:
@@ -32,30 +32,34 @@ class RecordBatch:
 
     __slots__ = ("records", "tp")
 
-    def __init__(self, tp: TP, records: Sequence[Record]) -> None:
+    def __init__(self, tp: TP, records: PackedRecords) -> None:
         self.tp = tp
         self.records = records
 
     @property
     def first(self) -> int:
-        return int(self.records[0].offset)
+        return int(self.records.stretches.offset[0])
 
     @property
     def last(self) -> int:
-        return int(self.records[-1].offset)
+        return int(self.records.stretches.offset[-1])
+
+    @property
+    def newest(self) -> int:
+        """The last record's timestamp, ms."""
+        return int(self.records.stretches.timestamp[-1])
 
 
 class BatchMessage(ConsumerMessage):  # type: ignore[misc]  # faust ships no types
     """The Faust message that stands for a batch; its offset is that of the last record."""
 
     def __init__(self, batch: RecordBatch, generation_id: int) -> None:
-        newest = batch.records[-1]
         super().__init__(
             batch.tp.topic,
             batch.tp.partition,
             batch.last,
-            newest.timestamp / 1000.0,
-            newest.timestamp_type,
+            batch.newest / 1000.0,
+            0,
             None,
             None,
             batch,
@@ -159,18 +163,17 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             await self._deliver(batch, generation)
 
     def _batches(
-        self, records: Mapping[TP, Sequence[Record]], active: set[TP] | None
+        self, fetched: Mapping[TP, Sequence[PackedRecords]], active: set[TP] | None
     ) -> Iterator[RecordBatch]:
-        for tp, fetched in records.items():
+        for tp, stretches in fetched.items():
             if active is not None and tp not in active:
                 continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            position = self._read_offset[tp]
-            fresh = fetched
-            if position is not None and fetched and fetched[0].offset < position:
-                fresh = [record for record in fetched if record.offset >= position]
-            for place in range(0, len(fresh), self.batch_records):
-                yield RecordBatch(tp, fresh[place : place + self.batch_records])
+            for records in stretches:
+                position = self._read_offset[tp]
+                fresh = records if position is None else records.since(position)
+                for place in range(0, len(fresh), self.batch_records):
+                    yield RecordBatch(tp, fresh[place : place + self.batch_records])
 
     async def _deliver(self, batch: RecordBatch, generation: int) -> None:
         delivered = self._delivered[batch.tp]
@@ -185,6 +188,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """The thread of aiokafka's consumer."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        leave_packed(self._ensure_consumer()._fetcher)
 
     async def on_thread_stop(self) -> None:
         # A static member keeps its partitions while it is away. Who is told to stop gives them up
@@ -230,6 +237,8 @@ def check_faust() -> None:
         for name in names
         if not hasattr(owner, name)
     ]
+    used = Fetcher._proc_fetch_request.__code__.co_names
+    missing += [f"Fetcher's {name}" for name in REPLACED if name not in used]
     if missing:
         raise ConfigurationError(
             f"this Faust lacks {', '.join(missing)}: install the locked requirements (make setup)"

@@ -18,6 +18,7 @@ KINDS = {event_type: Kind[event_type.name] for event_type in EventType}
 INITIATORS = {name: Initiator[name.name] for name in InitiatorName}
 
 Bytes = NDArray[np.uint8]
+Longs = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,11 @@ class Draft:
     """
 
     def __init__(
-        self, raw: Bytes, source: Source, offsets: Sequence[int], timestamps: Sequence[int]
+        self,
+        raw: Bytes,
+        source: Source,
+        offsets: Sequence[int] | Longs,
+        timestamps: Sequence[int] | Longs,
     ) -> None:
         n = len(source.begins)
         self.raw = raw

@@ -1,6 +1,6 @@
 """Decodes a batch: the plain records compiled, then record by record what is left."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from schemas.lifecycle.batch import Draft, LifecycleBatch, Refused, Source
 from schemas.lifecycle.plain import ACCEPTED, CONTEXT, CONTEXT_UNSEEN, decode_plain
 from schemas.lifecycle.records import decode_record
+from schemas.packed_records import PackedRecords
 from tutor_quality.domain.legality import context_is_legal, contexts_are_legal
 from tutor_quality.errors import InvalidRecord
 
@@ -30,7 +31,9 @@ class Recorded(Protocol):
 
 
 def decode_records(records: Sequence[Recorded]) -> LifecycleBatch:
-    """As `decode_lifecycle`."""
+    """As `decode_lifecycle`; of packed records no object is made unless a record is unusual."""
+    if isinstance(records, PackedRecords):
+        return _decode_packed(records)
     return decode_lifecycle(
         [record.key for record in records],
         [record.value for record in records],
@@ -48,14 +51,23 @@ def decode_lifecycle(
     """
     draft = draft_of(keys, values, offsets, timestamps)
     fill_plain(draft)
-    return _fill_rest(draft, keys, values)
+    return _fill_rest(draft, lambda place: (keys[place], values[place]))
+
+
+def _decode_packed(records: PackedRecords) -> LifecycleBatch:
+    at = records.stretches
+    source = Source(at.key_begin, at.key_end, at.begin, at.end)
+    draft = Draft(records.raw, source, at.offset, at.timestamp)
+    fill_plain(draft)
+    return _fill_rest(draft, lambda place: (records[place].key, records[place].value))
 
 
 def decode_one_by_one(
     keys: Keys, values: Values, offsets: Sequence[int], timestamps: Sequence[int]
 ) -> LifecycleBatch:
     """The same, slowly: what tests hold the plain decoder to."""
-    return _fill_rest(draft_of(keys, values, offsets, timestamps), keys, values)
+    draft = draft_of(keys, values, offsets, timestamps)
+    return _fill_rest(draft, lambda place: (keys[place], values[place]))
 
 
 def fill_plain(draft: Draft) -> None:
@@ -77,21 +89,23 @@ def fill_plain(draft: Draft) -> None:
 
 
 def _contexts(draft: Draft, places: NDArray[np.int64]) -> list[bytes]:
-    raw = draft.raw.tobytes()
     starts, lengths = draft.text_starts[CONTEXT, places], draft.text_lengths[CONTEXT, places]
-    return [raw[a:b] for a, b in zip(starts.tolist(), (starts + lengths).tolist(), strict=True)]
+    stretches = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+    return [draft.raw[begin:end].tobytes() for begin, end in stretches]
 
 
 def _are_legal(contexts: list[bytes]) -> bool | list[bool]:
     return contexts_are_legal(contexts) or [context_is_legal(context) for context in contexts]
 
 
-def _fill_rest(draft: Draft, keys: Keys, values: Values) -> LifecycleBatch:
+def _fill_rest(
+    draft: Draft, record_at: Callable[[int], tuple[bytes | None, bytes | None]]
+) -> LifecycleBatch:
     offsets, timestamps = draft.columns.offset, draft.columns.timestamp
     refused: list[Refused] = []
     for place in np.flatnonzero(~draft.accepted).tolist():
         try:
-            record = decode_record(keys[place], values[place], int(timestamps[place]))
+            record = decode_record(*record_at(place), int(timestamps[place]))
         except InvalidRecord as error:
             refused.append(Refused(place, int(offsets[place]), error))
         else:

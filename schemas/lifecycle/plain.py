@@ -17,6 +17,7 @@ from tutor_quality.domain.legality import (
     MAX_REASON_CODE,
     MAX_STUDENT_ID,
 )
+from tutor_quality.domain.raw import get_long
 from tutor_quality.domain.sessions import FUTURE_TOLERANCE_MS
 from tutor_quality.jit import compiled, entry
 
@@ -45,7 +46,6 @@ NIBBLES = np.full(256, 255, np.uint8)
 NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 NIBBLES[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16)
 HYPHENS = (8, 13, 18, 23)
-U7, U127 = np.uint64(7), np.uint64(127)
 
 
 @entry
@@ -155,16 +155,7 @@ def _null_or_within(number, least, most):
 
 @compiled
 def _long(raw, at, end):
-    """(number, position after it); nothing is read at a position of -1."""
-    number = np.uint64(0)
-    if at < 0:
-        return np.int64(0), at
-    for i in range(min(LONGEST_NUMBER, end - at)):
-        byte = np.uint64(raw[at + i])
-        number |= (byte & U127) << (U7 * np.uint64(i))
-        if byte <= U127:
-            return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1)), at + i + 1
-    return np.int64(0), np.int64(-1)
+    return get_long(raw, at, end, LONGEST_NUMBER)
 
 
 @compiled

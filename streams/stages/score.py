@@ -17,7 +17,7 @@ from schemas import topics
 from streams.crash_points import Reached
 from streams.halts import ScoreHalt
 from streams.holdings import WATCHED, Holdings
-from streams.outlet import KafkaOutlet
+from streams.outlet import KafkaPackedOutlet
 from streams.outputs import Outputs
 from streams.partitions import Assignment, Crash, Delivery, PartitionTask
 from streams.protocol import PoisonLimit, ScorePartition
@@ -76,7 +76,8 @@ class ScoreStage:
         partition = tp.partition
         config = self._config
         held = self._holdings[partition]
-        outlet = KafkaOutlet(self._app.producer._producer, partition, self._readers, held.ends)
+        producer = self._app.producer._producer
+        outlet = KafkaPackedOutlet(producer, partition, self._readers, held.ends, self._clock)
         outputs = Outputs(config.rule, config.generation, partition, config.threshold)
         core = ScorePartition(
             partition,

@@ -2,12 +2,13 @@
 and facts have no order."""
 
 from random import Random
+from uuid import NAMESPACE_DNS
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.scores import encode_scores
+from schemas.scores import Saying, encode_alerts, encode_risk_changes, encode_scores
 from tests.support import oracles
 from tests.support.builders import DAY, HOUR, MINUTE, START, TUTOR, an_event, an_id, columns_of
 from tutor_quality.campaign import reference
@@ -22,6 +23,7 @@ from tutor_quality.domain.tutor import TutorRow
 
 KEY = TUTOR.encode()
 RULE = RiskRule()
+SAYING = Saying(RULE, 0.15, 2, 3, NAMESPACE_DNS)
 # Few sessions, slots and instants, so that corrections, ties and exact expiries are common.
 INSTANTS = st.one_of(
     st.sampled_from([START + days * DAY for days in (0, 1, 7, 8, 30, 37, 90, 97)]),
@@ -71,7 +73,8 @@ def fold(records: list[oracles.Record], batches: int = 1) -> tuple[TutorRow, lis
     for place in range(0, len(records), size):
         folded = rows.fold(columns_of(records[place : place + size]))
         transitions += [
-            (change.number, change.instant, change.verdict) for _, change in folded.transitions
+            (change.number, change.instant, change.verdict)
+            for _, change in rows.transitions(folded.changes)
         ]
     return rows.row(KEY), transitions
 
@@ -79,14 +82,14 @@ def fold(records: list[oracles.Record], batches: int = 1) -> tuple[TutorRow, lis
 def snapshot(rows: TutorRows) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
     """Bytes of the rows and of the scores, by tutor."""
     numbers = np.arange(len(rows))
-    scores = encode_scores(rows, numbers, RULE, threshold=0.15, generation=2, partition=3)
+    scores = encode_scores(rows, numbers, SAYING)
     return sorted(rows.encode(numbers).pairs()), sorted(scores.pairs())
 
 
 def plain_snapshot(
     rows: dict[bytes, TutorRow],
 ) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]]:
-    scores = {key: reference.score(key, row, RULE, 0.15, 2, 3) for key, row in rows.items()}
+    scores = {key: reference.score(key, row, SAYING) for key, row in rows.items()}
     return sorted((key, row.encode()) for key, row in rows.items()), sorted(scores.items())
 
 
@@ -107,7 +110,14 @@ def test_the_compiled_fold_gives_the_bytes_of_the_plain_one(
         begin = max(0, position - data.draw(st.sampled_from([0, 0, 1, 5])))
         position = min(size, position + data.draw(st.integers(1, 12)))
         folded = rows.fold(merged.take(slice(begin, position)))
-        transitions += folded.transitions
+        changes = rows.transitions(folded.changes)
+        transitions += changes
+        assert [*encode_risk_changes(rows, folded.changes, SAYING).pairs()] == [
+            (key, reference.risk_changed(key, change, SAYING)) for key, change in changes
+        ]
+        assert [*encode_alerts(rows, folded.changes, SAYING).pairs()] == [
+            (key, reference.alert(key, change, SAYING)) for key, change in changes
+        ]
         for offset, fate in enumerate(folded.fates.tolist(), begin):
             fates.setdefault(offset, fate)
         if data.draw(st.integers(0, 3)) == 0:

@@ -10,6 +10,7 @@ import asyncpg
 
 from schemas import codec
 from schemas.lifecycle import encode_event
+from schemas.packed_records import Header
 from schemas.topics import Topic
 from streams.sink_writer import SinkWriter
 from tests.support.builders import HOUR, START, an_id
@@ -25,7 +26,7 @@ class ARecord:
     value: bytes | None
     offset: int
     timestamp: int = START
-    headers: tuple[tuple[str, bytes], ...] = field(default=())
+    headers: tuple[Header, ...] = field(default=())
 
 
 Batch = tuple[Topic, int, Sequence[ARecord]]

@@ -6,9 +6,10 @@ Tests and the simulation hold the compiled core to it, byte for byte.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from schemas.codec import encode
+from schemas.scores import Saying
 from tutor_quality.domain.columns import NULL_TIME, Initiator, Kind, LifecycleColumns
 from tutor_quality.domain.counts import unpack
 from tutor_quality.domain.fold import Change
@@ -111,25 +112,24 @@ def _or_none(number: int, null: int) -> int | None:
     return None if number == null else number
 
 
-def score(
-    key: bytes, row: TutorRow, rule: RiskRule, threshold: float, generation: int, partition: int
-) -> bytes:
+def score(key: bytes, row: TutorRow, saying: Saying) -> bytes:
     """The row's score by the general encoder."""
     row.forget_open()
+    rule = saying.rule
     windows = list(enumerate(WINDOW_DAYS))
     counts = [(row.reschedules(window), row.total(window)) for window, _ in windows]
     fields: dict[str, object] = {
         "tutor_id": key.decode(),
-        "generation": generation,
+        "generation": saying.generation,
         "version": row.applied,
-        "partition": partition,
+        "partition": saying.partition,
         "as_of": row.clock,
         "next_change_at": None if row.due == NEVER else row.due,
         "is_high_risk": row.verdict is not Verdict.LOW,
-        "risk_threshold": threshold,
+        "risk_threshold": saying.threshold,
         "risk_level": _level(row, counts, rule),
         "reasons": [f"{days}d" for window, days in windows if rule.is_high(*counts[window])],
-        "evidence": None if row.verdict is Verdict.LOW else row.verdict.name.lower(),
+        "evidence": _evidence(row.verdict),
         "transition": row.transitions,
         "open_slots": len(row.open_slots),
     }
@@ -148,3 +148,64 @@ def _level(row: TutorRow, counts: Sequence[tuple[int, int]], rule: RiskRule) -> 
     if row.verdict is not Verdict.LOW:
         return "high"
     return "warning" if any(rule.is_warning(*one) for one in counts) else "low"
+
+
+def risk_changed(key: bytes, change: Transition, saying: Saying) -> bytes:
+    totals = zip(WINDOW_DAYS, change.totals, strict=True)
+    reschedules = zip(WINDOW_DAYS, change.reschedules, strict=True)
+    fields: dict[str, object] = {
+        "event_id": _id("risk-changed", key, change, saying),
+        "tutor_id": key.decode(),
+        "generation": saying.generation,
+        "transition": change.number,
+        "occurred_at": change.instant,
+        "is_high_risk": change.verdict is not Verdict.LOW,
+        "was_high_risk": change.previous is not Verdict.LOW,
+        "evidence": _evidence(change.verdict),
+        "previous_evidence": _evidence(change.previous),
+        "reasons": _reasons(change, saying),
+        **{f"total_sessions_{days}d": count for days, count in totals},
+        **{f"tutor_reschedules_{days}d": count for days, count in reschedules},
+        "risk_threshold": saying.threshold,
+        "cause": Cause(change.cause).name.lower(),
+        "cause_offset": change.offset,
+        "cause_slot_at": change.slot_at,
+    }
+    return encode("risk_changed", fields)
+
+
+def alert(key: bytes, change: Transition, saying: Saying) -> bytes:
+    counts = zip(WINDOW_DAYS, change.reschedules, change.totals, strict=True)
+    fields: dict[str, object] = {
+        "event_id": _id("alert", key, change, saying),
+        "kind": _kind(change),
+        "tutor_id": key.decode(),
+        "session_id": None,
+        "occurred_at": change.instant,
+        "evidence": _evidence(change.verdict),
+        "reasons": _reasons(change, saying),
+        **{f"reschedule_rate_{days}d": rate(moved, total) for days, moved, total in counts},
+        "risk_threshold": saying.threshold,
+        "probability": None,
+        "scheduled_start": None,
+    }
+    return encode("high_risk_alert", fields)
+
+
+def _id(kind: str, key: bytes, change: Transition, saying: Saying) -> str:
+    return str(uuid5(saying.namespace, f"{kind}:{key.decode()}:{change.number}"))
+
+
+def _reasons(change: Transition, saying: Saying) -> list[str]:
+    counts = zip(WINDOW_DAYS, change.reschedules, change.totals, strict=True)
+    return [f"{days}d" for days, moved, total in counts if saying.rule.is_high(moved, total)]
+
+
+def _kind(change: Transition) -> str:
+    if change.verdict is Verdict.LOW:
+        return "tutor_left"
+    return "tutor_entered" if change.previous is Verdict.LOW else "tutor_evidence_changed"
+
+
+def _evidence(verdict: Verdict) -> str | None:
+    return None if verdict is Verdict.LOW else verdict.name.lower()

@@ -59,8 +59,8 @@ class Folded:
 
     touched: Numbers
     """Tutors with a record applied: each has one new score."""
-    transitions: list[Change]
-    """In the order in which they became true, per tutor."""
+    changes: NDArray[np.void]
+    """Of CHANGE, in the order in which they became true, per tutor."""
     fates: NDArray[np.uint8]
     """One `Fate` per record."""
 
@@ -167,7 +167,7 @@ class TutorRows:
         """Apply the records in order; those that a row has applied before are skipped."""
         marks, n = self.arena.marks, len(columns.offset)
         touched, fates = np.empty(n, np.int64), np.empty(n, np.uint8)
-        transitions: list[Change] = []
+        changes: list[NDArray[np.void]] = []
         marks["batch"] += 1
         marks["touched"] = 0
         done = 0
@@ -175,18 +175,19 @@ class TutorRows:
             done = kernels.fold(
                 self.arena, columns, done, self._threshold, fates, touched, self._changes
             )
-            transitions += self._taken_changes()
+            changes.append(self._taken_changes())
             if done == n:
-                return Folded(touched[: marks["touched"][0]], transitions, fates)
+                return Folded(touched[: marks["touched"][0]], np.concatenate(changes), fates)
             self._grow()
 
-    def _taken_changes(self) -> list[Change]:
+    def _taken_changes(self) -> NDArray[np.void]:
         marks = self.arena.marks
         count = int(marks["changes"][0])
-        if not count:
-            return []
         marks["changes"] = 0
-        changes = self._changes[:count]
+        return self._changes[:count].copy()
+
+    def transitions(self, changes: NDArray[np.void]) -> list[Change]:
+        """The same in plain Python, for proofs."""
         keys = self.keys(np.ascontiguousarray(changes["tutor"]))
         return list(zip(keys, map(_transition, changes), strict=True))
 

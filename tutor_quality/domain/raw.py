@@ -65,3 +65,20 @@ def get(raw, at, size):
     for i in range(size):
         number |= np.uint64(raw[at + i]) << np.uint64(8 * i)
     return np.int64(number)
+
+
+@compiled
+def get_long(raw, at, end, longest):
+    """(number, position after it), as `put_long` wrote it in at most `longest` bytes before `end`.
+
+    The position is -1 for what is no such number, and for a position of -1, where nothing is read.
+    """
+    number = np.uint64(0)
+    if at < 0:
+        return np.int64(0), np.int64(-1)
+    for i in range(min(longest, end - at)):
+        byte = np.uint64(raw[at + i])
+        number |= (byte & U127) << (U7 * np.uint64(i))
+        if byte <= U127:
+            return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1)), at + i + 1
+    return np.int64(0), np.int64(-1)

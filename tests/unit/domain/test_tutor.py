@@ -73,7 +73,7 @@ def test_risk_that_ends_by_expiry_ends_at_the_instant_of_the_expiry() -> None:
     R alone is 1 of 5 = 20 %. When R leaves the last window, nothing is left to flag."""
     kept = [an_event(n, occurred_at=START + n, scheduled_start=START) for n in range(1, 5)]
     rows, folded = told(*kept, moved(9, occurred_at=START + 10), (START + 91 * DAY, None))
-    changes = [change for _, change in folded.transitions]
+    changes = [change for _, change in rows.transitions(folded.changes)]
     assert changes[-1].instant == START + 10 + 90 * DAY
     assert changes[-1].verdict is Verdict.LOW
     assert changes[-1].cause is Cause.EXPIRY

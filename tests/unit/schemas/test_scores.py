@@ -1,11 +1,13 @@
 """A score says what was counted, and which of two is the newer."""
 
+from uuid import NAMESPACE_DNS
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import decode, encode
-from schemas.scores import encode_scores, version_of_score
+from schemas.scores import Saying, encode_scores, version_of_score
 from tests.property.test_windows import logs
 from tests.support import oracles
 from tests.support.builders import START, columns_of
@@ -23,9 +25,7 @@ def test_a_score_shows_what_was_counted(
     told = [(base + offset, at, event) for offset, at, event in records or [(0, START, None)]]
     rows = TutorRows(RULE)
     rows.fold(columns_of(told))
-    packed = encode_scores(
-        rows, np.array([0]), RULE, threshold=0.15, generation=generation, partition=3
-    )
+    packed = encode_scores(rows, np.array([0]), Saying(RULE, 0.15, generation, 3, NAMESPACE_DNS))
     ((_, value),) = packed.pairs()
     score = decode("tutor_score", value)
     assert encode("tutor_score", score) == value

@@ -94,7 +94,7 @@ class Ledger:
         return "late" if record.outcome.occurred_at <= clock - LONGEST_MS else "applied"
 
     def _take_letter(self, record: Stored) -> None:
-        headers = dict(record.headers)
+        headers = {name: value or b"" for name, value in record.headers}
         place = int(headers[f"{PREFIX}partition"]), int(headers[f"{PREFIX}offset"])
         said = (record.key, record.value, headers["tq_reason"])
         self._expect_equal(f"dead letter of {place}", self.letters.setdefault(place, said), said)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from schemas.packed_records import Header
+
 Place = tuple[str, int]
 """Topic and partition."""
 
@@ -15,4 +17,4 @@ class Stored(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()

@@ -15,7 +15,7 @@ from streams.protocol import PoisonLimit, ScorePartition
 from tutor_quality.campaign.nemesis.load import Load
 from tutor_quality.campaign.nemesis.observed import GENERATION
 from tutor_quality.campaign.nemesis.records import Place, Stored
-from tutor_quality.domain.fold import TutorRows
+from tutor_quality.domain.fold import Packed, TutorRows
 from tutor_quality.domain.risk import RiskRule
 
 THRESHOLD, WARNING = 0.15, 0.10
@@ -105,6 +105,9 @@ class _LogOutlet:
     async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
         for record in records:
             self._log.append(topic, self._partition, record)
+
+    async def send_packed(self, topic: str, packed: Packed) -> None:
+        await self.send(topic, [Outgoing(key, value) for key, value in packed.pairs()])
 
     async def durable(self) -> None:
         """It is."""

@@ -4,13 +4,15 @@ A client's call gives way to the scheduler by yielding a `Token`; it goes on whe
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from random import Random
 
 from schemas import topics
+from schemas.packed_records import Header
 from streams.outlet import Outgoing
+from tutor_quality.domain.fold import Packed
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[Header]
 Place = tuple[str, int]
 """Topic and partition."""
 
@@ -132,6 +134,14 @@ class Producer:
 
     def create_batch(self) -> Builder:
         return Builder(self._limit)
+
+    def pack(self, packed: Packed, timestamp: int) -> Iterator[Builder]:
+        """At the broker's time, as the batches that production code fills record by record."""
+        records = [Outgoing(key, value) for key, value in packed.pairs()]
+        for first in range(0, len(records), self._limit):
+            batch = self.create_batch()
+            batch.records = records[first : first + self._limit]
+            yield batch
 
     async def send_batch(self, batch: Builder, topic: str, *, partition: int) -> Token:
         await PAUSE

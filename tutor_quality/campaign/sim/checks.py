@@ -10,6 +10,7 @@ from schemas.codec import decode
 from schemas.lifecycle import decode_records
 from schemas.scores import version_of_score
 from streams.dead_letters import PREFIX
+from streams.outputs import Outputs
 from streams.rows import generation_of
 from tutor_quality.campaign import reference
 from tutor_quality.campaign.oracle import THRESHOLD, Naive, Told, counts_after, naive_tutor
@@ -148,12 +149,13 @@ def _wrong_rows(
         if generation_of(value) == epoch.generation
     }
     scores = _last(schedule, topics.SCORE.name, partition)
+    saying = Outputs(RULE, epoch.generation, partition, THRESHOLD).saying
     for key, one in naive.items():
         row = clean[key]
         counts = tuple((row.total(w), row.reschedules(w)) for w in range(3))
         if (row.clock, counts, row.verdict) != (one.clock, one.counts, one.verdict):
             yield f"{key!r}: the fold gives {row.clock} {counts} {row.verdict}, not {one}"
-        expected = reference.score(key, row, RULE, THRESHOLD, epoch.generation, partition)
+        expected = reference.score(key, row, saying)
         if scores.get(key) != expected:
             yield f"{key!r}: the last score is not the right one"
         if kept.get(key, b"")[:-4] != row.encode():
@@ -249,7 +251,7 @@ def _wrong_letters(schedule: Schedule, partition: int) -> Iterator[str]:
     letters = set()
     for record in schedule.broker.logs[LETTERS, partition]:
         headers = dict(record.headers)
-        letters.add((int(headers[PREFIX + "offset"]), record.value))
+        letters.add((int(headers[PREFIX + "offset"] or b""), record.value))
     for letter in letters - refused:
         yield f"a dead letter for the valid offset {letter[0]}"
     last = schedule.epochs[-1]

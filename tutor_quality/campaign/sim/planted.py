@@ -120,8 +120,10 @@ MISTAKES = (
         "transitions-judged-per-batch",
         TutorRows,
         "fold",
-        "transitions += self._taken_changes()",
-        "transitions += dict(self._taken_changes()).items()",
+        "changes.append(self._taken_changes())",
+        "taken = self._taken_changes()\n"
+        "        last = {change['tutor']: place for place, change in enumerate(taken)}\n"
+        "        changes.append(taken[[*last.values()]])",
     ),
     Mistake(
         "rows-kept-after-an-unclean-revocation",

@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 from streams.holdings import WATCHED, Holdings
-from streams.outlet import KafkaOutlet
+from streams.outlet import KafkaPackedOutlet
 from streams.outputs import Outputs
 from streams.protocol import PoisonedPartition, PoisonLimit, ScorePartition
 from streams.score_worker import ScoreWorker
@@ -251,7 +251,10 @@ class Process:
 
     def _core(self, partition: int) -> ScorePartition:
         held = self.holdings[partition]
-        outlet = KafkaOutlet(self.producer, partition, self._readers, held.ends)
+        producer = self.producer
+        outlet = KafkaPackedOutlet(
+            producer, partition, self._readers, held.ends, self.clock, producer.pack
+        )
         outputs = Outputs(RULE, self.generation, partition, THRESHOLD)
         return ScorePartition(
             partition,
