@@ -108,7 +108,13 @@ class PackedRecords(Sequence[PackedRecord]):
 
     def since(self, offset: int) -> "PackedRecords":
         """Those with this offset and later ones."""
+        if not len(self) or self.stretches.offset[0] >= offset:
+            return self
         return self[int(np.searchsorted(self.stretches.offset, offset)) :]
+
+    def until(self, offset: int) -> "PackedRecords":
+        """Those with an earlier offset."""
+        return self[: int(np.searchsorted(self.stretches.offset, offset))]
 
 
 def _nullable_bytes(reader: AvroReader) -> bytes | None:
@@ -250,14 +256,21 @@ class PackedBatch:
 
 def batches_of(packed: Packed, timestamp: int) -> Iterator[PackedBatch]:
     """Record batches of at most BATCH_BYTES, in the order of the records."""
-    first, begin = 0, 0
-    ends = packed.ends
+    first = 0
     while first < len(packed):
-        room = begin + BATCH_BYTES - HEAD.size
-        sizes = ends[first:] + (np.arange(len(packed) - first) + 1) * (KEY_BYTES + MOST_OVERHEAD)
-        last = first + max(1, int(np.searchsorted(sizes, room)))
+        last = _last_that_fits(packed, first)
         yield _packed_batch(packed, first, last, timestamp)
-        first, begin = last, int(ends[last - 1])
+        first = last
+
+
+def _last_that_fits(packed: Packed, first: int) -> int:
+    """Of a batch that begins with the `first` record; the place after it."""
+    begin = packed.ends[first - 1] if first else 0
+    sizes = packed.ends[first:] - begin
+    sizes += np.arange(1, len(sizes) + 1) * (KEY_BYTES + MOST_OVERHEAD)
+    if sizes[-1] <= BATCH_BYTES - HEAD.size:
+        return len(packed)
+    return first + max(1, int(np.searchsorted(sizes, BATCH_BYTES - HEAD.size, side="right")))
 
 
 def _packed_batch(packed: Packed, first: int, last: int, timestamp: int) -> PackedBatch:

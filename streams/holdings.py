@@ -1,7 +1,7 @@
 """What a worker holds of its partitions: the rows, restored from the changelog. No Faust and no
 Kafka in here, so that the simulation drives the same code."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,9 +11,11 @@ from schemas import topics
 from schemas.codec import decode
 from streams.rows import generation_of
 from tutor_quality.domain.fold import Numbers, TutorRows
+from tutor_quality.domain.tutor import applied_offset
 from tutor_quality.errors import ConfigurationError, LogRewound
 
 CHANGELOG = topics.SCORE_CHANGELOG.name
+NO_ROW = -1, b""
 WATCHED = (CHANGELOG, topics.SCORE.name, topics.PROGRESS.name)
 """Compacted topics where a zombie's late write could outlive ours."""
 
@@ -36,7 +38,7 @@ class Reader(Protocol):
     async def read(
         self,
         stretches: Mapping[int, tuple[int, int | None]],
-        take: Callable[[int, list[Any]], None],
+        take: Callable[[int, Sequence[Any]], None],
     ) -> dict[int, int]:
         """Hand over the records of {partition: (from, to)}; to None = the end as of now."""
 
@@ -63,6 +65,51 @@ class Holding:
     """Why the partition was stopped and has not been resumed."""
     drain_until: int = 0
     """Records below this offset do not count towards the limit of refused ones."""
+
+
+class RowsRead:
+    """What was read of the changelog of one partition.
+
+    Nearly every row there has been written over. It is not worth making those into state that a
+    later one replaces, so of each tutor only the bytes of the best row are kept until the end.
+    """
+
+    def __init__(self, generation: int) -> None:
+        self._generation = generation
+        self._best: dict[bytes, tuple[int, bytes]] = {}
+        """By key of the tutor: the offset applied, and the row."""
+        self._last: dict[bytes, int] = {}
+        """What the last row applied, whose ever it is; -1 = it is of an older generation."""
+
+    def take(self, records: Iterable[Any]) -> None:
+        for record in records:
+            key, row = record.key, record.value
+            applied = applied_offset(row) if self._is_ours(row) else -1
+            self._last[key] = applied
+            if applied > self._best.get(key, NO_ROW)[0]:
+                self._best[key] = applied, row
+
+    def _is_ours(self, row: bytes) -> bool:
+        """Whether it is of this generation; rows of older ones speak of another log."""
+        generation = generation_of(row)
+        if generation > self._generation:
+            raise ConfigurationError(
+                f"a row is of generation {generation}, but TQ_TOPIC_GENERATION is "
+                f"{self._generation}: it can only be raised"
+            )
+        return generation == self._generation
+
+    def give(self, holding: Holding) -> None:
+        """Complete the rows, and say of which tutors the last row was not the best one."""
+        rows = holding.rows
+        rows.load([*self._best], [row for _, row in self._best.values()])
+        numbers = rows.numbers(self._last)
+        applied = (offset for _, offset in rows.awaited(numbers))
+        for tutor, best, last in zip(numbers.tolist(), applied, self._last.values(), strict=True):
+            if last == best:
+                holding.outlived.discard(tutor)
+            elif tutor >= 0:
+                holding.outlived.add(tutor)
 
 
 class Holdings:
@@ -105,35 +152,22 @@ class Holdings:
             return
         for partition in partitions - set(self._held):
             self._held[partition] = Holding(self._new_rows(partition))
-        stretches = {p: (self._held[p].position, None) for p in partitions}
-        reached = await self._readers[CHANGELOG].read(stretches, self._load)
-        for partition, end in reached.items():
-            self._held[partition].position = end
-            self._held[partition].ends = {CHANGELOG: end}
+        await self._load(partitions)
         await self._find_ends(partitions)
         await self._look_at_source(partitions)
 
-    def _load(self, partition: int, records: list[Any]) -> None:
-        holding = self._held[partition]
-        ours = [record for record in records if self._is_ours(record.value)]
-        taken = holding.rows.load([one.key for one in ours], [one.value for one in ours])
-        right = {one.offset for one, counts in zip(ours, taken, strict=True) if counts}
-        numbers = holding.rows.numbers(record.key for record in records).tolist()
-        for record, tutor in zip(records, numbers, strict=True):
-            if record.offset in right:
-                holding.outlived.discard(tutor)
-            elif tutor >= 0:
-                holding.outlived.add(tutor)
-
-    def _is_ours(self, row: bytes) -> bool:
-        """Whether it is of this generation; rows of older ones speak of another log."""
-        generation = generation_of(row)
-        if generation > self._generation:
-            raise ConfigurationError(
-                f"a row is of generation {generation}, but TQ_TOPIC_GENERATION is "
-                f"{self._generation}: it can only be raised"
-            )
-        return generation == self._generation
+    async def _load(self, partitions: set[int]) -> None:
+        """Read the changelog from where it was read to; a row counts if it applied most."""
+        read = {partition: RowsRead(self._generation) for partition in partitions}
+        stretches = {p: (self._held[p].position, None) for p in partitions}
+        reached = await self._readers[CHANGELOG].read(
+            stretches, lambda partition, records: read[partition].take(records)
+        )
+        for partition, end in reached.items():
+            holding = self._held[partition]
+            holding.position = end
+            holding.ends = {CHANGELOG: end}
+            read[partition].give(holding)
 
     async def _find_ends(self, partitions: set[int]) -> None:
         """Scores of rows that applied no more than the last progress says are right below its
@@ -143,7 +177,7 @@ class Holdings:
         reported = await self._readers[progress].ends(partitions)
         said: dict[int, dict[str, Any]] = {}
 
-        def take(partition: int, records: list[Any]) -> None:
+        def take(partition: int, records: Sequence[Any]) -> None:
             for record in records:
                 last = decode("partition_progress", record.value)
                 if last["generation"] == self._generation:
@@ -174,7 +208,7 @@ class Holdings:
             holding.tail = holding.rows.clock()
         await self._source.read(_last_ones(ends), self._see_tail)
 
-    def _see_tail(self, partition: int, records: list[Any]) -> None:
+    def _see_tail(self, partition: int, records: Sequence[Any]) -> None:
         holding = self._held[partition]
         holding.tail = max(holding.tail, *(record.timestamp for record in records))
 

@@ -134,7 +134,7 @@ class KafkaOutlet:
     async def read(self, gap: Gap) -> list[tuple[bytes, bytes]]:
         found: list[tuple[bytes, bytes]] = []
 
-        def take(_: int, records: list[Any]) -> None:
+        def take(_: int, records: Sequence[Any]) -> None:
             found.extend((record.key, record.value) for record in records)
 
         await self._readers[gap.topic].read({self._partition: (gap.first, gap.end)}, take)

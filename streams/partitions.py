@@ -20,8 +20,8 @@ QUEUED_BATCHES = 8
 INTERVALS_BEHIND = 4
 """While more is waiting, rows are held back for so many flush intervals: written less often, they
 leave a shorter changelog to read after a crash."""
-HELD_RECORDS = 40_000
-"""But not with more records in memory than that."""
+HELD_RECORDS = 200_000
+"""But not when more records than that would be read again after a crash."""
 
 Assignment = set[tuple[str, int]]
 """(topic, partition) pairs."""
@@ -53,13 +53,16 @@ class Stage(Protocol):
 class Delivery:
     """A record batch and the way to acknowledge it."""
 
-    __slots__ = ("_event", "records", "tp")
+    __slots__ = ("_batch", "_event", "tp")
 
     def __init__(self, event: Any) -> None:
-        batch: RecordBatch = event.value
         self._event = event
-        self.tp = batch.tp
-        self.records: Any = batch.records
+        self._batch: RecordBatch = event.value
+        self.tp = self._batch.tp
+
+    @property
+    def records(self) -> Any:
+        return self._batch.records
 
     @property
     def message(self) -> Any:
@@ -67,6 +70,10 @@ class Delivery:
 
     def acknowledge(self) -> None:
         self._event.ack()
+
+    def release(self) -> None:
+        """Its records are not needed any more: rows are held back much longer than these."""
+        self._batch.records = ()
 
 
 class Worker(Protocol):
@@ -157,6 +164,7 @@ class PartitionTask:
             if batch is not None:
                 await self._process(batch)
                 self._held += len(batch.records)
+                batch.release()
                 if self._held_since is None:
                     self._held_since = monotonic()
                 if not self._must_flush():

@@ -3,7 +3,7 @@ features that it has no rows of, from the log itself. No Faust and no Kafka in h
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +75,7 @@ class PredictHoldings:
     async def _read(self, partitions: Iterable[int]) -> dict[int, _Found]:
         found = {partition: _Found() for partition in partitions}
 
-        def take(partition: int, records: list[Any]) -> None:
+        def take(partition: int, records: Sequence[Any]) -> None:
             one = found[partition]
             for record in records:
                 if record.key != PARTITION:
@@ -100,7 +100,7 @@ class PredictHoldings:
     async def _fold_again(self, partition: int, rows: PredictRows, end: int) -> None:
         log.warning("partition %d: folding the log up to offset %d", partition, end)
 
-        def take(_: int, records: list[Any]) -> None:
+        def take(_: int, records: Sequence[Any]) -> None:
             deque(rows.fold(facts(records)), maxlen=0)
 
         rows.fall_silent()

@@ -7,13 +7,15 @@ when their rows are there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import aiokafka
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from mode import Service
+
+from streams.fetching import leave_packed
 
 FETCH_BYTES = 8 << 20
 PROMPT_MS, PATIENT_MS = 20, 500
@@ -79,7 +81,7 @@ class LogReader:
     async def read(
         self,
         stretches: Mapping[int, tuple[int, int | None]],
-        take: Callable[[int, list[Any]], None],
+        take: Callable[[int, Sequence[Any]], None],
     ) -> dict[int, int]:
         """Hand over the records of {partition: (from, to)}; to None = the end as of now.
 
@@ -87,6 +89,7 @@ class LogReader:
         removed are no obstacle: what counts is the consumer's position, not the records seen.
         """
         async with self._consumer() as consumer:
+            leave_packed(consumer._fetcher)
             pending = await self._assign(consumer, stretches)
             reached = {tp.partition: end for tp, end in pending.items()}
             while pending:
@@ -96,8 +99,10 @@ class LogReader:
                         consumer.pause(tp)
                 if pending:
                     fetched = await consumer.getmany(*pending, timeout_ms=100)
-                    for tp, records in fetched.items():
-                        take(tp.partition, [r for r in records if r.offset < pending[tp]])
+                    for tp, pieces in fetched.items():
+                        for records in pieces:
+                            if records[0].offset < pending[tp]:
+                                take(tp.partition, records.until(pending[tp]))
         return reached
 
     async def wait_for(self, partition: int, position: int, wanted: Callable[[Any], bool]) -> Any:

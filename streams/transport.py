@@ -30,24 +30,15 @@ from tutor_quality.errors import ConfigurationError
 class RecordBatch:
     """Consecutive records of one partition, at least one."""
 
-    __slots__ = ("records", "tp")
+    __slots__ = ("first", "last", "records", "time", "tp")
 
     def __init__(self, tp: TP, records: PackedRecords) -> None:
         self.tp = tp
-        self.records = records
-
-    @property
-    def first(self) -> int:
-        return int(self.records.stretches.offset[0])
-
-    @property
-    def last(self) -> int:
-        return int(self.records.stretches.offset[-1])
-
-    @property
-    def newest(self) -> int:
-        """The last record's timestamp, ms."""
-        return int(self.records.stretches.timestamp[-1])
+        self.records: Sequence[Any] = records
+        at = records.stretches
+        self.first, self.last = int(at.offset[0]), int(at.offset[-1])
+        self.time = int(at.timestamp[-1])
+        """Of the last record, ms."""
 
 
 class BatchMessage(ConsumerMessage):  # type: ignore[misc]  # faust ships no types
@@ -58,7 +49,7 @@ class BatchMessage(ConsumerMessage):  # type: ignore[misc]  # faust ships no typ
             batch.tp.topic,
             batch.tp.partition,
             batch.last,
-            batch.newest / 1000.0,
+            batch.time / 1000.0,
             0,
             None,
             None,

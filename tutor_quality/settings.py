@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         0.35, validation_alias="RESCHEDULE_RISK_THRESHOLD_HIGH", description="high from here"
     )
 
-    score_batch_records: int = Field(4000, ge=1, description="records of one Faust event, at most")
+    score_batch_records: int = Field(16_000, ge=1, description="records folded at once, at most")
     score_flush_ms: int = Field(
         500, ge=0, description="rows are held back and coalesced for this long"
     )

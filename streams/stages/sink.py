@@ -5,6 +5,7 @@ Postgres refuses becomes a dead letter of its topic; the rest of the batch lands
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -14,9 +15,9 @@ from schemas import topics
 from schemas.topics import Topic
 from streams.crash_points import Reached
 from streams.dead_letters import dead_letter
-from streams.outlet import KafkaOutlet
+from streams.outlet import KafkaOutlet, Outgoing
 from streams.partitions import Assignment, Crash, Delivery, PartitionTask
-from streams.sink_writer import SinkWriter
+from streams.sink_writer import RefusedRow, SinkWriter
 from tutor_quality.errors import IllegalEvent
 
 log = logging.getLogger(__name__)
@@ -103,19 +104,22 @@ class SinkWorker:
     async def process(self, batch: Delivery) -> None:
         refused = await self._writer.write(self._topic, self._partition, batch.records)
         self._reached("committed")
-        by_offset = {record.offset: record for record in batch.records}
-        letters = [
-            dead_letter(
-                by_offset[row.offset], self._topic, self._partition, IllegalEvent(row.reason)
-            )
-            for row in refused
-        ]
+        letters = self._letters(batch, refused) if refused else []
         if letters and self._topic in topics.SOURCES:
             await self._outlet.send(topics.dead_letters(self._topic).name, letters)
             await self._outlet.durable()
         elif letters:
             log.error("%d rows of %s refused by Postgres", len(letters), self._topic.name)
         self._written.append(batch)
+
+    def _letters(self, batch: Delivery, refused: Sequence[RefusedRow]) -> list[Outgoing]:
+        by_offset = {record.offset: record for record in batch.records}
+        return [
+            dead_letter(
+                by_offset[row.offset], self._topic, self._partition, IllegalEvent(row.reason)
+            )
+            for row in refused
+        ]
 
     async def flush(self) -> None:
         written, self._written = self._written, []

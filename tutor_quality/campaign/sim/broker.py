@@ -199,7 +199,7 @@ class Reader:
     async def read(
         self,
         stretches: Mapping[int, tuple[int, int | None]],
-        take: Callable[[int, list[Stored]], None],
+        take: Callable[[int, Sequence[Stored]], None],
     ) -> dict[int, int]:
         reached = await self.ends(stretches)
         await PAUSE

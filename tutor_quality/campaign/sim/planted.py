@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas import score_bytes
-from streams.holdings import Holdings
+from streams.holdings import Holdings, RowsRead
 from streams.outlet import KafkaOutlet
 from streams.protocol import PoisonWatch, ScorePartition
 from streams.score_worker import ScoreWorker
-from tutor_quality.domain import kernels, row_bytes
+from tutor_quality.domain import kernels
 from tutor_quality.domain.fold import TutorRows
 from tutor_quality.jit import made_anew
 
@@ -51,10 +51,10 @@ MISTAKES = (
     ),
     Mistake(
         "recovery-takes-the-last-row",
-        row_bytes,
-        "load_rows",
-        "if t.applied >= applied:",
-        "if False:",
+        RowsRead,
+        "take",
+        "if applied > self._best.get(key, NO_ROW)[0]:",
+        "if applied >= 0:",
     ),
     Mistake(
         "acknowledged-before-durable",
@@ -97,8 +97,8 @@ MISTAKES = (
     ),
     Mistake(
         "stale-last-row-left-at-recovery",
-        Holdings,
-        "_load",
+        RowsRead,
+        "give",
         "holding.outlived.add(tutor)",
         "pass",
     ),
@@ -177,7 +177,7 @@ MISTAKES = (
     ),
     Mistake(
         "rows-of-an-older-generation-taken",
-        Holdings,
+        RowsRead,
         "_is_ours",
         "return generation == self._generation",
         "return True",
