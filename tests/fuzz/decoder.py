@@ -1,7 +1,8 @@
 """Hostile bytes against the lifecycle decoder: `python -m tests.fuzz.decoder --inputs N --seed S`.
 
-Three decoders must agree on every input: the compiled one, the one for single records, and, on what
-these accept, fastavro. No call of ours may take long; one in 500 inputs is far too large.
+Four decoders must agree on every input: the compiled one, the same on a record batch as Kafka sends
+it, the one for single records, and, on what these accept, fastavro. No call of ours may take long;
+one in 500 inputs is far too large.
 """
 
 import argparse
@@ -18,11 +19,19 @@ from typing import Any
 
 import fastavro
 
-from schemas.lifecycle import LifecycleBatch, decode_lifecycle, encode_event, encode_tick
+from schemas.lifecycle import (
+    LifecycleBatch,
+    decode_lifecycle,
+    decode_records,
+    encode_event,
+    encode_tick,
+)
 from schemas.lifecycle.batch import TEXTS
 from schemas.lifecycle.decoding import decode_one_by_one
 from schemas.lifecycle.records import decode_record
+from schemas.packed_records import unpack
 from schemas.registry import release_of
+from tests.support.batches import a_batch, of_values
 from tests.support.lifecycle import NOON, as_json, random_event, random_uuid
 from tutor_quality.domain.legality import LATEST_MS, check_event
 from tutor_quality.domain.sessions import SessionEvent
@@ -131,8 +140,9 @@ class Tried:
         """Raises AssertionError when decoders disagree."""
         together = self.outcomes(batch, decode_lifecycle)
         singly = self.outcomes(batch, decode_one_by_one)
+        packed = self.outcomes(batch, decode_packed)
         for place, (key, value) in enumerate(batch):
-            assert together[place] == singly[place], (key, value)
+            assert together[place] == singly[place] == packed[place], (key, value)
         accepted = [place for place, outcome in together.items() if isinstance(outcome, tuple)]
         for place in accepted:
             check_like_fastavro(*batch[place])
@@ -149,6 +159,16 @@ class Tried:
             r.offset: f"{r.error.reason}: {r.error}" for r in decoded.refused
         }
         return found | dict(zip(decoded.columns.offset.tolist(), rows_of(decoded), strict=True))
+
+
+def decode_packed(
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    offsets: Sequence[int],
+    timestamps: Sequence[int],
+) -> LifecycleBatch:
+    sent = a_batch(of_values(keys, values, offsets, timestamps))
+    return decode_records(unpack(sent, 0).records)
 
 
 def check_batch(batch: Sequence[Input]) -> int:
