@@ -60,11 +60,8 @@ class ScoreWorker:
 
     async def idle(self) -> None:
         """Let time pass, when all that was recorded has been folded."""
-        position = await self._consumer.position(self._tp)
-        highwater = self._consumer.highwater(self._tp)
-        if position is None or highwater is None or position < highwater:
-            return
-        if self._may_be_on_its_way(position):
+        position = await self._end()
+        if position is None:
             return
         self._core.catch_up(position)
         if self._core.newest < 0:
@@ -77,6 +74,18 @@ class ScoreWorker:
         await self._core.tick(now)
         if self._core.clean:
             await self._core.report(now, live=self._live)
+
+    async def _end(self) -> int | None:
+        """The end of the log, if all before it has been folded."""
+        highwater = self._consumer.highwater(self._tp)
+        if highwater is None:
+            return None
+        if self._core.position >= highwater:
+            return self._core.position  # The consumer is in another thread: asking it takes time.
+        position: int | None = await self._consumer.position(self._tp)
+        if position is None or position < highwater or self._may_be_on_its_way(position):
+            return None
+        return position
 
     def _may_be_on_its_way(self, position: int) -> bool:
         """Whether records before `position` may have been fetched but not yet handed to us.
