@@ -280,7 +280,8 @@ class ScorePartition:
         return self._rows.awaited(tutors)
 
     async def _send_scores(self, tutors: Numbers) -> None:
-        await self._send_packed(topics.SCORE.name, self._outputs.scores(self._rows, tutors))
+        if len(tutors):
+            await self._send_packed(topics.SCORE.name, self._outputs.scores(self._rows, tutors))
 
     async def _send_rows(self, tutors: Numbers) -> None:
         rows = pack(self._rows, tutors, self._outputs.generation)

@@ -25,18 +25,19 @@ class AcknowledgementLost(Exception):
 class Token:
     """What a coroutine waits for."""
 
-    __slots__ = ("done", "error", "offset")
+    __slots__ = ("done", "lost", "offset")
 
     def __init__(self, done: bool = False) -> None:
         self.done = done
-        self.error: Exception | None = None
+        self.lost: str | None = None
+        """What was not acknowledged."""
         self.offset = -1
 
     def __await__(self) -> Generator["Token", None, "Token"]:
         while not self.done:
             yield self
-        if self.error is not None:
-            raise self.error
+        if self.lost is not None:
+            raise AcknowledgementLost(self.lost)
         return self
 
 
@@ -147,7 +148,7 @@ class Producer:
             del self.sent[place]
         token.offset = self._broker.append(place, batch.records)
         if not acknowledged:
-            token.error = AcknowledgementLost(f"of {place[0]}")
+            token.lost = f"of {place[0]}"
         token.done = True
 
     def land_all(self) -> None:

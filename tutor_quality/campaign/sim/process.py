@@ -108,8 +108,8 @@ class PartitionRun:
 
     # Records on their way
 
-    def fetch(self) -> None:
-        most = self._process.config.fetch
+    def fetch(self, at_least: int = 1) -> None:
+        most = max(at_least, self._process.config.fetch)
         # Mostly the same pieces again when they are delivered again.
         count = most - self.fetched % most
         if self._random.random() < 0.2:
@@ -124,6 +124,11 @@ class PartitionRun:
         self.delivered.append(batch)
         self.queue.append(batch)
         self.wake()
+
+    def close(self) -> None:
+        """What it saw stays; all that refers to it goes, so that the run is freed at once."""
+        self.task.cancel()
+        del self.task, self.worker, self._process
 
     def wake(self) -> None:
         if self.park is not None:
@@ -274,7 +279,7 @@ class Process:
             self.restoring = None
         for partition, run in self.runs.items():
             clean = run.worker.clean and not run.queue
-            run.task.cancel()
+            run.close()
             if not clean:
                 # As ScoreStage does.
                 self.holdings.drop(partition)

@@ -16,6 +16,8 @@ MINUTE = 60_000
 LOOK = 10 * MINUTE
 """In this time every owner has looked for gaps; compaction waits for longer."""
 DRAIN_STEPS = 1_000
+CATCH_UP = 12
+"""Records that are fetched at once when the log is drained: who is behind gets full batches."""
 FAR = 5_000 * DAY
 """How far the wall clock is from a replayed history."""
 
@@ -529,7 +531,7 @@ class Schedule:
             process.producer.land_all()
             for run in list(process.runs.values()):
                 if run.fetched < len(run.log) and not run.arriving:
-                    run.fetch()
+                    run.fetch(at_least=CATCH_UP)
                 while run.arriving:
                     run.deliver()
                 position = run.committable()
