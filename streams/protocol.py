@@ -167,6 +167,7 @@ class ScorePartition:
     async def halt(self, reason: str, *, live: bool) -> None:
         """Say that the partition stands still. To be called after a flush."""
         self._stopped = reason
+        self._progress = None  # It may have been said before, and then hidden by a late record.
         await self.report(self.newest, live=live)
 
     def resume(self, drain_until: int) -> None:

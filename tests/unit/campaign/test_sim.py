@@ -57,6 +57,12 @@ def test_every_diverging_seed_is_named_and_the_first_one_told() -> None:
     assert not whole.holds
 
 
+@pytest.mark.parametrize("seed", [566, 1413, 1020357])
+def test_what_was_once_wrong_holds(seed: int) -> None:
+    """A word of the operator's that counted again and again, twice; a process that left twice."""
+    assert run_one(seed)[1] == []
+
+
 def test_a_mistake_is_gone_after_it_was_planted() -> None:
     before = TutorRow.close
     mistake = Mistake("tie", TutorRow, "close", ">= (occurred_at, event_id)", "> (0, b'')")

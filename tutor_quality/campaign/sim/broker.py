@@ -9,6 +9,7 @@ from random import Random
 
 from schemas import topics
 from streams.outlet import Outgoing
+from tutor_quality.operations.records import Record
 
 Headers = Sequence[tuple[str, bytes]]
 Place = tuple[str, int]
@@ -201,3 +202,26 @@ class Reader:
             if found:
                 take(partition, found)
         return reached
+
+
+class OperatorsRecords:
+    """Of the broker, as `tutor_quality.operations.records` reads and writes them."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def ends(self, topic: str) -> dict[int, int]:
+        return {at: len(log) for (name, at), log in self._broker.logs.items() if name == topic}
+
+    def last(self, topic: str) -> dict[int, Record]:
+        return {
+            at: Record(log[-1].key, log[-1].value, tuple(log[-1].headers), log[-1].timestamp)
+            for (name, at), log in self._broker.logs.items()
+            if name == topic and log
+        }
+
+    def send(self, records: Sequence[tuple[str, int, Record]]) -> None:
+        for topic, partition, one in records:
+            headers = tuple((name, value or b"") for name, value in one.headers)
+            sent = Outgoing(one.key, one.value, headers, one.timestamp)
+            self._broker.append((topic, partition), [sent])

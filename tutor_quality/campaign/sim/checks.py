@@ -12,7 +12,7 @@ from streams.rows import generation_of
 from tutor_quality.campaign.oracle import counts_after
 from tutor_quality.campaign.sim.broker import Stored
 from tutor_quality.campaign.sim.history import MINUTE
-from tutor_quality.campaign.sim.process import PartitionRun
+from tutor_quality.campaign.sim.process import Watch
 from tutor_quality.campaign.sim.schedule import Schedule
 from tutor_quality.campaign.sim.truth import Truth, truth_of
 
@@ -199,16 +199,17 @@ def _wrong_letters(schedule: Schedule, truths: list[Truth]) -> Iterator[str]:
 
 
 def _wrong_stops(schedule: Schedule, truth: Truth) -> Iterator[str]:
-    for run in schedule.ledger.watched:
-        if (run.generation, run.partition) == (truth.generation, truth.partition):
-            longest = _longest_refused(run, truth)
-            if run.poisoned != (longest >= run.limit.run):
-                yield f"{longest} refused in a row, and the partition stopped: {run.poisoned}"
+    for watch in schedule.ledger.watches:
+        if (watch.generation, watch.partition) == (truth.generation, truth.partition):
+            longest = _longest_refused(watch, truth)
+            if watch.stopped != (longest >= watch.limit.run):
+                yield f"{longest} refused in a row, and the partition stopped: {watch.stopped}"
 
 
-def _longest_refused(run: PartitionRun, truth: Truth) -> int:
+def _longest_refused(watch: Watch, truth: Truth) -> int:
     longest = current = 0
-    for record in run.seen:
-        current = current + 1 if record.offset in truth.refused else 0
-        longest = max(longest, current)
+    for record in watch.seen:
+        if record.offset >= watch.drain_until:
+            current = current + 1 if record.offset in truth.refused else 0
+            longest = max(longest, current)
     return longest

@@ -13,7 +13,8 @@ from typing import Any
 from schemas.lifecycle import LifecycleBatch, decoding, records
 from tutor_quality.campaign.sim.checks import problems
 from tutor_quality.campaign.sim.planted import MISTAKES, Mistake, planted, replaced
-from tutor_quality.campaign.sim.schedule import HISTORY_SHARED_BY, Say, Schedule, Stuck
+from tutor_quality.campaign.sim.process import Stuck
+from tutor_quality.campaign.sim.schedule import HISTORY_SHARED_BY, Say, Schedule
 
 CAUGHT_WITHIN = 200
 """Schedules that a planted mistake may survive."""
