@@ -43,7 +43,7 @@ def sim(
     if replay is not None:
         _replay(replay)
         return
-    about: dict[str, object] = {"commit": faults.commit(), "seeds": [seed, seed + schedules - 1]}
+    about: dict[str, object] = {"commit": faults.commit(), "seed": seed}
     for result in run_in_pieces(range(seed, seed + schedules)):
         _keep(about, result, out)
     if planted:
