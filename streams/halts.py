@@ -4,6 +4,7 @@ Its last progress record says that it is stopped and why, so that it stays so ov
 rebalances. The operator's word is the next record there with the header RESUMED.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from faust.types import TP
@@ -11,7 +12,6 @@ from faust.types import TP
 from schemas import topics
 from schemas.codec import decode
 from streams.outlet import Outlet
-from streams.recovery import LogReader
 from streams.score_worker import ScoreWorker
 
 RESUMED = "tq_resumed"
@@ -27,17 +27,23 @@ class Halt(Protocol):
     async def begin(self, reason: str) -> None:
         """Say that the partition stands still."""
 
-    async def end(self) -> None:
+    async def end(self, reason: str) -> None:
         """Returns when an operator has resumed the partition; it is fetched again then."""
+
+
+class Reader(Protocol):
+    """Of the progress topic."""
+
+    async def wait_for(self, partition: int, position: int, wanted: Callable[[Any], bool]) -> Any:
+        """The first record from `position` on that is `wanted`, whenever it comes."""
 
 
 class ScoreHalt:
     """Of a partition of the score stage."""
 
     def __init__(
-        self, tp: TP, worker: ScoreWorker, outlet: Outlet, consumer: Any, reader: LogReader
+        self, tp: TP, worker: ScoreWorker, outlet: Outlet, consumer: Any, reader: Reader
     ) -> None:
-        """`reader` reads the progress topic."""
         self._tp = tp
         self._worker = worker
         self._outlet = outlet
@@ -51,10 +57,19 @@ class ScoreHalt:
     async def begin(self, reason: str) -> None:
         await self._worker.halt(reason)
 
-    async def end(self) -> None:
-        position = self._outlet.end_of(topics.PROGRESS.name)
-        record = await self._reader.wait_for(
-            self._tp.partition, position, lambda record: RESUMED in dict(record.headers)
-        )
+    async def end(self, reason: str) -> None:
+        record = await self._word(reason)
         self._worker.resume(decode("partition_progress", record.value)["drain_until"] or 0)
         self._consumer.resume_partitions({self._tp})
+
+    async def _word(self, reason: str) -> Any:
+        """The operator's. Until it comes, the last record must say that the partition stands
+        still: `tq resume` would find nothing to resume behind a zombie's late one."""
+        position = self._outlet.end_of(topics.PROGRESS.name)
+        while True:
+            record = await self._reader.wait_for(self._tp.partition, position, lambda _: True)
+            position = record.offset + 1
+            if RESUMED in dict(record.headers):
+                return record
+            if decode("partition_progress", record.value)["stopped"] is None:
+                await self._worker.halt(reason)

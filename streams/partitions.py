@@ -198,7 +198,7 @@ class PartitionTask:
     async def _stand_still(self, reason: str) -> None:
         assert self._halt is not None
         log.error("stopped %s-%d: %s", self._tp.topic, self._tp.partition, reason)
-        await self._halt.end()
+        await self._halt.end(reason)
         self._stopped = None
         log.warning("resumed %s-%d", self._tp.topic, self._tp.partition)
 

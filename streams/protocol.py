@@ -164,6 +164,7 @@ class ScorePartition:
     async def halt(self, reason: str, *, live: bool) -> None:
         """Say that the partition stands still. To be called after a flush."""
         self._stopped = reason
+        self._progress = None  # It may have been said before, and then hidden by a late record.
         await self.report(self.newest, live=live)
 
     def resume(self, drain_until: int) -> None:
@@ -277,8 +278,9 @@ class ScorePartition:
         return self._rows.awaited(tutors)
 
     async def _send_scores(self, tutors: Numbers) -> None:
-        scores = self._outputs.scores(self._rows, tutors)
-        await self._outlet.send_packed(topics.SCORE.name, scores)
+        if len(tutors):
+            scores = self._outputs.scores(self._rows, tutors)
+            await self._outlet.send_packed(topics.SCORE.name, scores)
 
     async def _send_changes(self, changes: Changes) -> None:
         if len(changes):

@@ -107,7 +107,9 @@ def _fill_rest(
         try:
             record = decode_record(*record_at(place), int(timestamps[place]))
         except InvalidRecord as error:
-            refused.append(Refused(place, int(offsets[place]), error))
+            # A traceback would keep the frames of all callers, and what they hold, alive.
+            plain = error.with_traceback(None)
+            refused.append(Refused(place, int(offsets[place]), plain))
         else:
             draft.put(place, record)
     return draft.finish(refused)

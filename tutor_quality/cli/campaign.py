@@ -1,20 +1,18 @@
 """tq campaign: long proofs by fault injection; see docs/campaigns.md."""
 
 import json
-from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from streams.compiled import prepare
-from tutor_quality.campaign.sim.run import Result, catch_all, run_one, run_schedules
+from tutor_quality.campaign.sim.run import Result, catch_all, run_in_pieces, run_one
 from tutor_quality.cli import FAILED, faults
 from tutor_quality.settings import Settings
 
 app = typer.Typer(add_completion=False)
-
-TOLD_EVERY = 10_000
 
 
 @app.callback()
@@ -38,15 +36,19 @@ def sim(
     replay: Annotated[
         int | None, typer.Option(help="run this one seed instead and tell its story")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    out: faults.Out = None,
+    as_json: faults.AsJson = False,
 ) -> None:
     """The production code on a simulated broker; exit code 1 on any divergence."""
     if replay is not None:
         _replay(replay)
         return
-    result = run_schedules(_told(range(seed, seed + schedules), quiet=as_json))
+    about: dict[str, object] = {"commit": faults.commit(), "seed": seed}
+    for result in run_in_pieces(range(seed, seed + schedules)):
+        _keep(about, result, out)
     if planted:
         catch_all(result)
+        _keep(about, result, out)
     print(json.dumps(result.as_dict()) if as_json else _as_text(result))
     if not result.holds:
         raise typer.Exit(FAILED)
@@ -61,11 +63,10 @@ def _replay(seed: int) -> None:
         raise typer.Exit(FAILED)
 
 
-def _told(seeds: range, *, quiet: bool) -> Iterator[int]:
-    for count, seed in enumerate(seeds):
-        if count and count % TOLD_EVERY == 0 and not quiet:
-            typer.echo(f"{count} schedules", err=True)
-        yield seed
+def _keep(about: dict[str, object], result: Result, out: Path | None) -> None:
+    """What is known so far: a long campaign may be ended at any time."""
+    typer.echo(f"{result.schedules} schedules, {result.divergences} divergences", err=True)
+    faults.write(about | result.as_dict(), out)
 
 
 def _as_text(result: Result) -> str:
@@ -76,6 +77,7 @@ def _as_text(result: Result) -> str:
         first = result.first_divergence
         lines.append(f"first: tq campaign sim --replay {first.seed}")
         lines += [f"  {problem}" for problem in first.problems]
+        lines.append(f"seeds: {' '.join(map(str, result.diverged))}")
     if result.planted:
         lines.append(f"{result.caught} of {result.planted} planted mistakes caught")
     for name, count in result.caught_by.items():

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def recovery(
 ) -> None:
     """Seconds until the output is current again; exit code 1 if then any number is wrong."""
     answer = measure(sessions, rounds, Settings(), _say)
-    _write(answer, out)
+    write(answer, out)
     print(json.dumps(answer, indent=None if as_json else 2))
     if answer["differences"]:
         raise typer.Exit(FAILED)
@@ -60,7 +61,7 @@ def _say(line: str) -> None:
 
 
 def _tell(answer: dict[str, object], out: Path | None, *, as_json: bool) -> None:
-    _write(answer, out)
+    write(answer, out)
     if as_json:
         print(json.dumps(answer))
     else:
@@ -70,6 +71,19 @@ def _tell(answer: dict[str, object], out: Path | None, *, as_json: bool) -> None
         raise typer.Exit(FAILED)
 
 
-def _write(answer: dict[str, object], out: Path | None) -> None:
+def write(answer: dict[str, object], out: Path | None) -> None:
     if out is not None:
         out.write_text(json.dumps(answer, indent=2) + "\n")
+
+
+def commit() -> str:
+    """Of the sources that run; "+" = something in them was not committed."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        ["git", "describe", "--always", "--exclude=*", "--dirty=+"],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "unknown"

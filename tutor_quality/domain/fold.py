@@ -23,7 +23,8 @@ Numbers = NDArray[np.int64]
 Change = tuple[bytes, Transition]
 """Key of the tutor, and what changed."""
 
-CHANGES = 1_000
+CHANGES = 100
+"""Transitions that one call of the kernel has room for."""
 GROWTH = 8
 """The arena grows by an eighth: what it grows by is written once, what it holds stays in place."""
 WASTE = 4
@@ -155,8 +156,9 @@ class TutorRows:
 
     def awaited(self, numbers: Numbers) -> list[tuple[int, int]]:
         """Of each tutor the instant when a count changes next, and the offset applied last."""
-        tutors = self.arena.tutors[numbers]
-        return list(zip(tutors["due"].tolist(), tutors["applied"].tolist(), strict=True))
+        tutors = self.arena.tutors
+        due, applied = tutors["due"][numbers].tolist(), tutors["applied"][numbers].tolist()
+        return list(zip(due, applied, strict=True))
 
     def _tutors(self, field: str) -> NDArray[np.int64]:
         return self.arena.tutors[field][: len(self)]

@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from schemas.codec import decode, encode
 from schemas.topics import LIFECYCLE, PROGRESS
 from streams.halts import RESUMED
 from tutor_quality.errors import NotFound
-from tutor_quality.operations.records import Record, Records
+from tutor_quality.operations.records import Record
+
+
+class Records(Protocol):
+    """What is asked of `tutor_quality.operations.records`."""
+
+    def ends(self, topic: str) -> dict[int, int]: ...
+    def last(self, topic: str) -> dict[int, Record]: ...
+    def send(self, records: Sequence[tuple[str, int, Record]]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

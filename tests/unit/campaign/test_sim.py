@@ -7,11 +7,12 @@ import pytest
 from streams.outlet import Outgoing
 from tests.support import oracles
 from tutor_quality.campaign import oracle
+from tutor_quality.campaign.sim import run
 from tutor_quality.campaign.sim.broker import INPUT, Broker, Producer
 from tutor_quality.campaign.sim.history import a_history
 from tutor_quality.campaign.sim.planted import Mistake, planted
 from tutor_quality.campaign.sim.process import Steps
-from tutor_quality.campaign.sim.run import run_one
+from tutor_quality.campaign.sim.run import Result, run_in_pieces, run_one, run_schedules
 from tutor_quality.domain.tutor import TutorRow
 
 PLACE = (INPUT, 0)
@@ -31,6 +32,35 @@ def test_two_seeds_tell_two_stories() -> None:
     run_one(1, first.append)
     run_one(2, other.append)
     assert first != other
+
+
+def test_pieces_in_processes_of_their_own_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "PIECE", 16)
+    counts = []
+    for result in run_in_pieces(range(100, 140)):
+        counts.append(result.schedules)
+    assert counts == [0, 16, 32, 40]
+    assert result == run_schedules(range(100, 140))
+
+
+def test_every_diverging_seed_is_named_and_the_first_one_told() -> None:
+    whole = Result()
+    for seeds in (range(3), range(3, 500)):
+        piece = Result()
+        for seed in seeds:
+            piece.see(seed, 2, [f"wrong {seed}"] if seed % 2 else [])
+        whole.add(piece)
+    assert (whole.schedules, whole.faults, whole.divergences) == (500, 1_000, 250)
+    assert whole.diverged == list(range(1, 200, 2))
+    assert whole.first_divergence is not None
+    assert whole.first_divergence.problems == ["wrong 1"]
+    assert not whole.holds
+
+
+@pytest.mark.parametrize("seed", [566, 1413, 1020357])
+def test_what_was_once_wrong_holds(seed: int) -> None:
+    """A word of the operator's that counted again and again, twice; a process that left twice."""
+    assert run_one(seed)[1] == []
 
 
 def test_a_mistake_is_gone_after_it_was_planted() -> None:

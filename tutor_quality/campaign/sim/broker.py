@@ -11,6 +11,7 @@ from schemas import topics
 from schemas.packed_records import Header
 from streams.outlet import Outgoing
 from tutor_quality.domain.fold import Packed
+from tutor_quality.operations.records import Record
 
 Headers = Sequence[Header]
 Place = tuple[str, int]
@@ -27,18 +28,19 @@ class AcknowledgementLost(Exception):
 class Token:
     """What a coroutine waits for."""
 
-    __slots__ = ("done", "error", "offset")
+    __slots__ = ("done", "lost", "offset")
 
     def __init__(self, done: bool = False) -> None:
         self.done = done
-        self.error: Exception | None = None
+        self.lost: str | None = None
+        """What was not acknowledged."""
         self.offset = -1
 
     def __await__(self) -> Generator["Token", None, "Token"]:
         while not self.done:
             yield self
-        if self.error is not None:
-            raise self.error
+        if self.lost is not None:
+            raise AcknowledgementLost(self.lost)
         return self
 
 
@@ -157,7 +159,7 @@ class Producer:
             del self.sent[place]
         token.offset = self._broker.append(place, batch.records)
         if not acknowledged:
-            token.error = AcknowledgementLost(f"of {place[0]}")
+            token.lost = f"of {place[0]}"
         token.done = True
 
     def land_all(self) -> None:
@@ -210,3 +212,26 @@ class Reader:
             if found:
                 take(partition, found)
         return reached
+
+
+class OperatorsRecords:
+    """Of the broker, as `tutor_quality.operations.records` reads and writes them."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def ends(self, topic: str) -> dict[int, int]:
+        return {at: len(log) for (name, at), log in self._broker.logs.items() if name == topic}
+
+    def last(self, topic: str) -> dict[int, Record]:
+        return {
+            at: Record(log[-1].key, log[-1].value, tuple(log[-1].headers), log[-1].timestamp)
+            for (name, at), log in self._broker.logs.items()
+            if name == topic and log
+        }
+
+    def send(self, records: Sequence[tuple[str, int, Record]]) -> None:
+        for topic, partition, one in records:
+            headers = tuple((name, value or b"") for name, value in one.headers)
+            sent = Outgoing(one.key, one.value, headers, one.timestamp)
+            self._broker.append((topic, partition), [sent])

@@ -1,25 +1,20 @@
 """What must hold after healing. Everything is recomputed from the raw simulated log."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from schemas import topics
 from schemas.codec import decode
-from schemas.lifecycle import decode_records
 from schemas.scores import version_of_score
 from streams.dead_letters import PREFIX
-from streams.outputs import Outputs
 from streams.rows import generation_of
-from tutor_quality.campaign import reference
-from tutor_quality.campaign.oracle import THRESHOLD, Naive, Told, counts_after, naive_tutor
-from tutor_quality.campaign.reference import ReferenceRows
+from tutor_quality.campaign.oracle import counts_after
 from tutor_quality.campaign.sim.broker import Stored
-from tutor_quality.campaign.sim.history import FUTURE, MINUTE
-from tutor_quality.campaign.sim.process import RULE, PartitionRun
-from tutor_quality.campaign.sim.schedule import Epoch, Schedule
-from tutor_quality.domain.tutor import TutorRow
+from tutor_quality.campaign.sim.history import MINUTE
+from tutor_quality.campaign.sim.process import Watch
+from tutor_quality.campaign.sim.schedule import Schedule
+from tutor_quality.campaign.sim.truth import Truth, truth_of
 
 EVIDENCE = (None, "insufficient", "raw", "confirmed")
 CHANGELOG = topics.SCORE_CHANGELOG.name
@@ -32,40 +27,16 @@ def problems(schedule: Schedule) -> list[str]:
     """Empty when every promise was kept."""
     found = list(schedule.problems)
     for partition in schedule.partitions:
-        for epoch in schedule.epochs:
-            told = _told(epoch, partition)
-            naive = {key: naive_tutor(records) for key, records in told.items()}
-            last = epoch is schedule.epochs[-1]
-            found += _wrong_transitions(schedule, partition, epoch, naive, complete=last)
-            if last:
-                clean, fates = _clean_fold(epoch, partition)
-                found += _wrong_rows(schedule, partition, epoch, naive, clean)
-                found += _wrong_progress(schedule, partition, epoch, told)
-                found += _wrong_fates(schedule, partition, epoch, fates)
-        found += _wrong_letters(schedule, partition)
-    return found + [
-        wrong for run in schedule.ledger.watched for wrong in _wrong_stop(schedule, run)
-    ]
-
-
-def _is_refused(epoch: Epoch, partition: int, record: Stored) -> bool:
-    raw = epoch.raw.get((partition, record.offset))
-    if raw is None:
-        return False
-    if not raw.legal:
-        return True
-    return raw.event is not None and raw.event.occurred_at - FUTURE > record.timestamp
-
-
-def _told(epoch: Epoch, partition: int) -> dict[bytes, list[Told]]:
-    """The valid records of each tutor."""
-    told: dict[bytes, list[Told]] = defaultdict(list)
-    for record in epoch.logs[partition]:
-        if record.key and not _is_refused(epoch, partition, record):
-            raw = epoch.raw.get((partition, record.offset))
-            event = None if raw is None else raw.event
-            told[record.key].append((record.offset, record.timestamp, event))
-    return told
+        truths = [truth_of(epoch, partition) for epoch in schedule.epochs]
+        last = truths[-1]
+        for truth in truths:
+            found += _wrong_transitions(schedule, truth, complete=truth is last)
+            found += _wrong_stops(schedule, truth)
+        found += _wrong_rows(schedule, last)
+        found += _wrong_progress(schedule, last)
+        found += _wrong_fates(schedule, last)
+        found += _wrong_letters(schedule, truths)
+    return found
 
 
 # Transitions
@@ -76,15 +47,13 @@ def _decoded(name: str, value: bytes) -> dict[str, Any]:
     return decode(name, value)
 
 
-def _wrong_transitions(
-    schedule: Schedule, partition: int, epoch: Epoch, naive: dict[bytes, Naive], *, complete: bool
-) -> Iterator[str]:
+def _wrong_transitions(schedule: Schedule, truth: Truth, *, complete: bool) -> Iterator[str]:
     """`complete`: none may be missing."""
     said: dict[tuple[bytes, int], tuple[int, bool, str | None]] = {}
     by_id: dict[str, bytes] = {}
-    for record in schedule.broker.logs[topics.RISK_CHANGED.name, partition]:
+    for record in schedule.broker.logs[topics.RISK_CHANGED.name, truth.partition]:
         change = _decoded("risk_changed", record.value or b"")
-        if change["generation"] != epoch.generation:
+        if change["generation"] != truth.generation:
             continue
         if by_id.setdefault(change["event_id"], record.value or b"") != record.value:
             yield f"contradictory transition {change['tutor_id']} {change['transition']}"
@@ -92,7 +61,7 @@ def _wrong_transitions(
         said[name] = change["occurred_at"], change["is_high_risk"], change["evidence"]
     expected = {
         (key, number): (instant, verdict > 0, EVIDENCE[verdict])
-        for key, one in naive.items()
+        for key, one in truth.naive.items()
         for number, instant, verdict in one.transitions
     }
     if len(by_id) != len(said):
@@ -105,24 +74,12 @@ def _wrong_transitions(
     if complete:
         for name in expected.keys() - said.keys():
             yield f"lost transition {name}"
-        alerts = {r.value for r in schedule.broker.logs[topics.HIGH_RISK.name, partition]}
+        alerts = {r.value for r in schedule.broker.logs[topics.HIGH_RISK.name, truth.partition]}
         if len(schedule.epochs) == 1 and len(alerts) != len(expected):
             yield f"{len(alerts)} alerts, not {len(expected)}"
 
 
 # State
-
-
-def _clean_fold(epoch: Epoch, partition: int) -> tuple[dict[bytes, TutorRow], dict[int, int]]:
-    """The rows after one undisturbed fold of the whole log in plain Python, and the fate of each
-    offset."""
-    rows = ReferenceRows(RULE)
-    log = epoch.logs[partition]
-    if not log:
-        return rows.rows, {}
-    batch = decode_records(log)
-    rows.fold(batch.columns)
-    return rows.rows, dict(zip(batch.columns.offset.tolist(), rows.fates, strict=True))
 
 
 def _last(schedule: Schedule, topic: str, partition: int) -> dict[bytes, bytes]:
@@ -134,82 +91,68 @@ def _last(schedule: Schedule, topic: str, partition: int) -> dict[bytes, bytes]:
     }
 
 
-def _wrong_rows(
-    schedule: Schedule,
-    partition: int,
-    epoch: Epoch,
-    naive: dict[bytes, Naive],
-    clean: dict[bytes, TutorRow],
-) -> Iterator[str]:
-    if set(clean) != set(naive):
-        yield f"rows of {set(clean)}, not {set(naive)}"
+def _wrong_rows(schedule: Schedule, truth: Truth) -> Iterator[str]:
+    clean = truth.fold.rows
+    if set(clean) != set(truth.naive):
+        yield f"rows of {set(clean)}, not {set(truth.naive)}"
     kept = {
         key: value
-        for key, value in _last(schedule, CHANGELOG, partition).items()
-        if generation_of(value) == epoch.generation
+        for key, value in _last(schedule, CHANGELOG, truth.partition).items()
+        if generation_of(value) == truth.generation
     }
-    scores = _last(schedule, topics.SCORE.name, partition)
-    saying = Outputs(RULE, epoch.generation, partition, THRESHOLD).saying
-    for key, one in naive.items():
+    scores = _last(schedule, topics.SCORE.name, truth.partition)
+    for key, one in truth.naive.items():
         row = clean[key]
         counts = tuple((row.total(w), row.reschedules(w)) for w in range(3))
         if (row.clock, counts, row.verdict) != (one.clock, one.counts, one.verdict):
             yield f"{key!r}: the fold gives {row.clock} {counts} {row.verdict}, not {one}"
-        expected = reference.score(key, row, saying)
-        if scores.get(key) != expected:
+        if scores.get(key) != truth.scores[key]:
             yield f"{key!r}: the last score is not the right one"
-        if kept.get(key, b"")[:-4] != row.encode():
+        if kept.get(key, b"")[:-4] != truth.row_bytes[key]:
             yield f"{key!r}: the last row in the changelog is not the right one"
-    for key in kept.keys() - naive.keys():
+    for key in kept.keys() - truth.naive.keys():
         yield f"{key!r}: a row without records"
 
 
 # Progress
 
 
-def _wrong_progress(
-    schedule: Schedule, partition: int, epoch: Epoch, told: dict[bytes, list[Told]]
-) -> Iterator[str]:
-    log = schedule.broker.logs[topics.PROGRESS.name, partition]
+def _wrong_progress(schedule: Schedule, truth: Truth) -> Iterator[str]:
+    log = schedule.broker.logs[topics.PROGRESS.name, truth.partition]
     claims = [(record, _decoded("partition_progress", record.value or b"")) for record in log]
-    claims = [claim for claim in claims if claim[1]["generation"] == epoch.generation]
-    end = len(epoch.logs[partition])
+    claims = [claim for claim in claims if claim[1]["generation"] == truth.generation]
+    end = len(truth.log)
     if not claims:
         if end:
             yield "no progress was reported"
         return
     final = claims[-1][1]
-    newest = epoch.logs[partition][-1].timestamp if end else -1
+    newest = truth.log[-1].timestamp if end else -1
     if final["applied_offset"] != end - 1 or final["applied_until"] < newest:
         yield f"the last progress is {final}, but the log ends at {end}, {newest}"
     if schedule.config.time == "wall" and final["applied_until"] < schedule.broker.now - MINUTE:
         yield f"the last progress is {final}, but it is {schedule.broker.now}"
     for record, claim in claims[:: max(1, len(claims) // PROGRESS_LOOKED_AT)] + claims[-1:]:
-        yield from _wrong_claim(schedule, partition, epoch, told, record, claim)
+        yield from _wrong_claim(schedule, truth, record, claim)
 
 
 def _wrong_claim(
-    schedule: Schedule,
-    partition: int,
-    epoch: Epoch,
-    told: dict[bytes, list[Told]],
-    record: Stored,
-    claim: dict[str, Any],
+    schedule: Schedule, truth: Truth, record: Stored, claim: dict[str, Any]
 ) -> Iterator[str]:
     applied, until = claim["applied_offset"], claim["applied_until"]
-    known = max((one.timestamp for one in epoch.logs[partition][: applied + 1]), default=-1)
+    known = max((one.timestamp for one in truth.log[: applied + 1]), default=-1)
     if schedule.config.live:
         known = max(known, record.landed_at + 2_000)  # The greatest skew of a worker's clock.
     if until > known:
         yield f"claims {until}, but only {known} is known: {claim}"
     best: dict[bytes, tuple[int, int, bytes]] = {}
-    for one in schedule.broker.logs[topics.SCORE.name, partition][: claim["score_offset"]]:
+    for one in schedule.broker.logs[topics.SCORE.name, truth.partition][: claim["score_offset"]]:
         key, value = one.key or b"", one.value or b""
         generation, version = version_of_score(value)
-        if generation == epoch.generation:
+        if generation == truth.generation:
             best[key] = max(best.get(key, (-1, -1, b"")), (generation, version, value))
     scores = {key: _decoded("tutor_score", value) for key, (_, _, value) in best.items()}
-    for key, records in told.items():
+    for key, records in truth.told.items():
         score_ = scores.get(key)
         version = -1 if score_ is None else score_["version"]
         missing = [offset for offset, _, _ in records if version < offset <= applied]
@@ -229,45 +172,44 @@ def _wrong_claim(
 # Fates
 
 
-def _wrong_fates(
-    schedule: Schedule, partition: int, epoch: Epoch, expected: dict[int, int]
-) -> Iterator[str]:
-    for record in epoch.logs[partition]:
-        fates = schedule.ledger.fates.get((epoch.generation, partition, record.offset), set())
-        refused = _is_refused(epoch, partition, record)
+def _wrong_fates(schedule: Schedule, truth: Truth) -> Iterator[str]:
+    for offset in range(len(truth.log)):
+        fates = schedule.ledger.fates.get((truth.generation, truth.partition, offset), set())
+        refused = offset in truth.refused
         if refused and fates:
-            yield f"offset {record.offset} is refused, and {fates}"
-        elif not refused and fates != {expected.get(record.offset)}:
-            yield f"offset {record.offset} has fates {fates}, not {expected.get(record.offset)}"
+            yield f"offset {offset} is refused, and {fates}"
+        elif not refused and fates != {truth.fates.get(offset)}:
+            yield f"offset {offset} has fates {fates}, not {truth.fates.get(offset)}"
 
 
-def _wrong_letters(schedule: Schedule, partition: int) -> Iterator[str]:
-    refused = {
-        (record.offset, record.value)
-        for epoch in schedule.epochs
-        for record in epoch.logs[partition]
-        if _is_refused(epoch, partition, record)
+def _wrong_letters(schedule: Schedule, truths: list[Truth]) -> Iterator[str]:
+    """A re-created topic leaves those of its earlier life behind."""
+    refused = [{(at, truth.log[at].value) for at in truth.refused} for truth in truths]
+    letters = {
+        (int(dict(record.headers)[PREFIX + "offset"] or b""), record.value)
+        for record in schedule.broker.logs[LETTERS, truths[-1].partition]
     }
-    letters = set()
-    for record in schedule.broker.logs[LETTERS, partition]:
-        headers = dict(record.headers)
-        letters.add((int(headers[PREFIX + "offset"] or b""), record.value))
-    for letter in letters - refused:
-        yield f"a dead letter for the valid offset {letter[0]}"
-    last = schedule.epochs[-1]
-    for record in last.logs[partition]:
-        if _is_refused(last, partition, record) and (record.offset, record.value) not in letters:
-            yield f"no dead letter for the refused offset {record.offset}"
+    for offset, _ in letters.difference(*refused):
+        yield f"a dead letter for the valid offset {offset}"
+    for offset, _ in refused[-1] - letters:
+        yield f"no dead letter for the refused offset {offset}"
 
 
 # Poison
 
 
-def _wrong_stop(schedule: Schedule, run: PartitionRun) -> Iterator[str]:
-    (epoch,) = [one for one in schedule.epochs if one.generation == run.generation]
+def _wrong_stops(schedule: Schedule, truth: Truth) -> Iterator[str]:
+    for watch in schedule.ledger.watches:
+        if (watch.generation, watch.partition) == (truth.generation, truth.partition):
+            longest = _longest_refused(watch, truth)
+            if watch.stopped != (longest >= watch.limit.run):
+                yield f"{longest} refused in a row, and the partition stopped: {watch.stopped}"
+
+
+def _longest_refused(watch: Watch, truth: Truth) -> int:
     longest = current = 0
-    for record in run.seen:
-        current = current + 1 if _is_refused(epoch, run.partition, record) else 0
-        longest = max(longest, current)
-    if run.poisoned != (longest >= run.limit.run):
-        yield f"{longest} refused in a row, and the partition stopped: {run.poisoned}"
+    for record in watch.seen:
+        if record.offset >= watch.drain_until:
+            current = current + 1 if record.offset in truth.refused else 0
+            longest = max(longest, current)
+    return longest

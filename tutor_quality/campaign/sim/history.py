@@ -26,9 +26,9 @@ OUTCOMES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Raw:
-    """A record as its producer sends it."""
+    """A record as its producer sends it; neighbouring schedules share the very objects."""
 
     partition: int
     key: bytes

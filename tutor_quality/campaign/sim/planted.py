@@ -154,6 +154,13 @@ MISTAKES = (
         "run, expected = 0, 0",
     ),
     Mistake(
+        "the-same-stop-is-said-once",
+        ScorePartition,
+        "halt",
+        "self._progress = None",
+        "pass",
+    ),
+    Mistake(
         "progress-before-durable",
         ScoreWorker,
         "process",

@@ -2,23 +2,33 @@
 production code, one step at a time."""
 
 from collections import defaultdict, deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from streams.holdings import WATCHED, Holdings
-from streams.outlet import KafkaPackedOutlet
+from faust.types import TP
+
+from schemas import topics
+from schemas.codec import decode
+from streams.halts import ScoreHalt
+from streams.holdings import WATCHED, Holding, Holdings
+from streams.outlet import KafkaPackedOutlet, PackedOutlet
 from streams.outputs import Outputs
 from streams.protocol import PoisonedPartition, PoisonLimit, ScorePartition
 from streams.score_worker import ScoreWorker
 from tutor_quality.campaign.oracle import THRESHOLD
-from tutor_quality.campaign.sim.broker import INPUT, Broker, Producer, Reader, Stored, Token
+from tutor_quality.campaign.sim.broker import INPUT, PAUSE, Broker, Producer, Reader, Stored, Token
 from tutor_quality.domain.columns import LifecycleColumns
 from tutor_quality.domain.fold import Folded, TutorRows
 from tutor_quality.domain.risk import RiskRule
 from tutor_quality.domain.tutor import Fate
 
 RULE = RiskRule()
+
+
+class Stuck(Exception):
+    """The schedule does not come to rest."""
 
 
 class Delivery:
@@ -76,9 +86,7 @@ class Clock:
 class PartitionRun:
     """One partition at one process; stands for the consumer's part of it and for PartitionTask."""
 
-    def __init__(
-        self, process: "Process", partition: int, position: int, core: ScorePartition
-    ) -> None:
+    def __init__(self, process: "Process", partition: int, position: int, held: Holding) -> None:
         self._process = process
         self._random = process.random
         self.partition = partition
@@ -87,18 +95,35 @@ class PartitionRun:
         self.arriving: deque[Delivery] = deque()
         self.queue: deque[Delivery] = deque()
         self.delivered: deque[Delivery] = deque()
+        self.limit = process.config.poison
+        outlet = KafkaPackedOutlet(
+            process.producer,
+            partition,
+            process.readers,
+            held.ends,
+            process.clock,
+            process.producer.pack,
+        )
+        core = _core(process, partition, held, outlet)
         self.worker = ScoreWorker(partition, core, self, process.clock, process.config.time)
+        self._halt = ScoreHalt(TP(INPUT, partition), self.worker, outlet, self, self)
+        self._stopped = held.stopped
+        self.stands_still = held.stopped is not None
+        self.watch = self._new_watch(held.drain_until)
+        self._word: Stored | None = None
+        """The operator's last one."""
         self.idles = 0
         """Completed ones since the run began."""
         self.park: Park | None = None
-        self.limit = process.config.poison
-        self.seen: list[Stored] = []
-        """What the worker was given, in order."""
-        self.poisoned = False
-        self.generation = process.generation
         self.task = Steps(self._run())
 
-    # What ScoreWorker asks the consumer
+    def _new_watch(self, drain_until: int) -> "Watch":
+        watch = Watch(self._process.generation, self.partition, self.limit, drain_until)
+        if self.limit is not NO_LIMIT:
+            self._process.ledger.watches.append(watch)
+        return watch
+
+    # What ScoreWorker and ScoreHalt ask the consumer
 
     async def position(self, partition: int) -> int:
         return self.fetched
@@ -106,10 +131,38 @@ class PartitionRun:
     def highwater(self, partition: int) -> int:
         return len(self.log)
 
+    def pause_partitions(self, _: set[TP]) -> None:
+        self.stands_still = True
+
+    def resume_partitions(self, _: set[TP]) -> None:
+        self.stands_still = False
+
+    def forget(self, _: Delivery) -> None:
+        """Nothing here waits for records that were set aside."""
+
+    # What ScoreHalt asks the reader of the progress topic
+
+    async def wait_for(
+        self, partition: int, position: int, wanted: Callable[[Stored], bool]
+    ) -> Stored:
+        log = self._process.broker.logs[topics.PROGRESS.name, partition]
+        await PAUSE
+        while True:
+            for record in log[position:]:
+                position += 1
+                if wanted(record) and not record.gone:
+                    if record is self._word:
+                        raise Stuck("one word of the operator's counts again and again")
+                    self._word = record
+                    return record
+            await self._parked()
+
     # Records on their way
 
-    def fetch(self) -> None:
-        most = self._process.config.fetch
+    def fetch(self, at_least: int = 1) -> None:
+        if self.stands_still:
+            return
+        most = max(at_least, self._process.config.fetch)
         # Mostly the same pieces again when they are delivered again.
         count = most - self.fetched % most
         if self._random.random() < 0.2:
@@ -125,6 +178,11 @@ class PartitionRun:
         self.queue.append(batch)
         self.wake()
 
+    def close(self) -> None:
+        """What refers to the run goes with it, so that it is freed at once."""
+        self.task.cancel()
+        del self.task, self.worker, self._halt
+
     def wake(self) -> None:
         if self.park is not None:
             self.park.done = True
@@ -136,7 +194,20 @@ class PartitionRun:
             position = self.delivered.popleft().records[-1].offset + 1
         return position
 
+    @property
+    def busy(self) -> bool:
+        """Whether a rebalance has to wait for it."""
+        return not self.stands_still and not self.clean
+
+    @property
+    def clean(self) -> bool:
+        return self.worker.clean and not self.queue
+
+    # As PartitionTask does it
+
     async def _run(self) -> None:
+        if self._stopped is not None:
+            await self._stand_still(self._stopped)
         while True:
             if self.queue:
                 await self._hand_over(self.queue.popleft())
@@ -149,21 +220,68 @@ class PartitionRun:
                 await self._wait()
 
     async def _hand_over(self, batch: Delivery) -> None:
-        self.seen += batch.records
-        try:
-            await self.worker.process(batch)
-        except PoisonedPartition:
-            self.poisoned = True
-            raise
+        while True:
+            self.watch.seen += batch.records
+            try:
+                return await self.worker.process(batch)
+            except PoisonedPartition as error:
+                self.watch.stopped = True
+                await self._stop(batch, str(error))
+
+    async def _stop(self, batch: Delivery, reason: str) -> None:
+        for waiting in (batch, *self.queue):
+            self._halt.set_aside(waiting)
+        await self.worker.flush()
+        await self._halt.begin(reason)
+        await self._stand_still(reason)
+
+    async def _stand_still(self, reason: str) -> None:
+        await self._halt.end(reason)
+        assert self._word is not None
+        word = decode("partition_progress", self._word.value or b"")
+        self.watch = self._new_watch(word["drain_until"] or 0)
 
     async def _wait(self) -> None:
         # What was fetched before one call of idle is there before the next.
         while self.arriving and not self.queue:
             self.deliver()
         if not self.queue:
-            self.park = Park()
-            await self.park
-            self.park = None
+            await self._parked()
+
+    async def _parked(self) -> None:
+        self.park = Park()
+        await self.park
+        self.park = None
+
+
+def _core(
+    process: "Process", partition: int, held: Holding, outlet: PackedOutlet
+) -> ScorePartition:
+    return ScorePartition(
+        partition,
+        held.rows,
+        outlet,
+        Outputs(RULE, process.generation, partition, THRESHOLD),
+        process.config.poison,
+        outlived=held.outlived,
+        unsaid=held.unsaid,
+        tail=held.tail,
+        told=held.told,
+        drain_until=held.drain_until,
+    )
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a watch for refused records saw, from a start or a resumption on."""
+
+    generation: int
+    partition: int
+    limit: PoisonLimit
+    drain_until: int
+    seen: list[Stored] = field(default_factory=list)
+    """What the worker was given, in order."""
+    stopped: bool = False
 
 
 class Config:
@@ -186,8 +304,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fates: defaultdict[tuple[int, int, int], set[int]] = defaultdict(set)
-        self.watched: list[PartitionRun] = []
-        """Those that a run of refused records must stop."""
+        self.watches: list[Watch] = []
+        """Where a run of refused records must stop the partition."""
 
     def rows(self, generation: int, partition: int) -> TutorRows:
         return LedgerRows(self, generation, partition)
@@ -216,19 +334,19 @@ class Process:
         self, name: str, broker: Broker, config: Config, ledger: Ledger, random: Random
     ) -> None:
         self.name = name
-        self._ledger = ledger
+        self.ledger = ledger
         self.broker = broker
         self.config = config
         self.random = random
         self.clock = Clock(broker, random.choice((0, -2_000, 2_000)) if config.live else 0)
         self.generation = config.generation
         self.producer = Producer(broker, random)
-        self._readers = {topic: Reader(broker, topic) for topic in WATCHED}
+        self.readers = {topic: Reader(broker, topic) for topic in WATCHED}
         self.holdings = Holdings(
             partial(ledger.rows, self.generation),
             self.generation,
             Reader(broker, INPUT),
-            self._readers,
+            self.readers,
         )
         self.runs: dict[int, PartitionRun] = {}
         self.restoring: Steps | None = None
@@ -244,30 +362,7 @@ class Process:
     async def _restore(self, committed: dict[int, int]) -> None:
         await self.holdings.restore(set(committed))
         for partition, position in committed.items():
-            run = PartitionRun(self, partition, position, self._core(partition))
-            self.runs[partition] = run
-            if run.limit is not NO_LIMIT:
-                self._ledger.watched.append(run)
-
-    def _core(self, partition: int) -> ScorePartition:
-        held = self.holdings[partition]
-        producer = self.producer
-        outlet = KafkaPackedOutlet(
-            producer, partition, self._readers, held.ends, self.clock, producer.pack
-        )
-        outputs = Outputs(RULE, self.generation, partition, THRESHOLD)
-        return ScorePartition(
-            partition,
-            held.rows,
-            outlet,
-            outputs,
-            self.config.poison,
-            outlived=held.outlived,
-            unsaid=held.unsaid,
-            tail=held.tail,
-            told=held.told,
-            drain_until=held.drain_until,
-        )
+            self.runs[partition] = PartitionRun(self, partition, position, self.holdings[partition])
 
     def close(self) -> int:
         """Give up all partitions; returns how many were not clean."""
@@ -276,8 +371,8 @@ class Process:
             self.restoring.cancel()
             self.restoring = None
         for partition, run in self.runs.items():
-            clean = run.worker.clean and not run.queue
-            run.task.cancel()
+            clean = run.clean
+            run.close()
             if not clean:
                 # As ScoreStage does.
                 self.holdings.drop(partition)

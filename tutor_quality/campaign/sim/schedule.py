@@ -5,25 +5,31 @@ from collections.abc import Callable
 from random import Random
 
 from streams.outlet import Outgoing
-from streams.protocol import PoisonedPartition
-from tutor_quality.campaign.sim.broker import COMPACTED, INPUT, AcknowledgementLost, Broker, Stored
+from tutor_quality.campaign.sim.broker import (
+    COMPACTED,
+    INPUT,
+    AcknowledgementLost,
+    Broker,
+    OperatorsRecords,
+    Stored,
+)
 from tutor_quality.campaign.sim.history import DAY, START, History, Raw, a_history
-from tutor_quality.campaign.sim.process import NO_LIMIT, Config, Ledger, PartitionRun, Process
+from tutor_quality.campaign.sim.process import Config, Ledger, PartitionRun, Process, Steps, Stuck
 from tutor_quality.errors import LogRewound
+from tutor_quality.operations.resume import resume
 
 HISTORY_SHARED_BY = 16
 MINUTE = 60_000
 LOOK = 10 * MINUTE
 """In this time every owner has looked for gaps; compaction waits for longer."""
 DRAIN_STEPS = 1_000
+STEPS_AT_ONCE = 10_000
+CATCH_UP = 12
+"""Records that are fetched at once when the log is drained: who is behind gets full batches."""
 FAR = 5_000 * DAY
 """How far the wall clock is from a replayed history."""
 
 Say = Callable[[str], None]
-
-
-class Stuck(Exception):
-    """The schedule did not come to rest after healing."""
 
 
 class Epoch:
@@ -46,6 +52,7 @@ class Schedule:
         live = random.random() < 0.4
         self.broker = Broker(START if live else START + FAR, stamps=live)
         self.config = Config(random, live=live)
+        self.records = OperatorsRecords(self.broker)
         self.ledger = Ledger()
         self.faults: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -140,8 +147,6 @@ class Schedule:
         except AcknowledgementLost as error:
             self.tell("saw", process.name, error)
             self.crash(process)
-        except PoisonedPartition:
-            self.poisoned(process)
         except LogRewound as error:
             self.tell("rewound", process.name, error)
             self.rewound(process)
@@ -212,6 +217,8 @@ class Schedule:
             self._jumps -= 1
             self.fault("nothing happens for days")
             self.broker.now = self._some_instant()
+        if random.random() < 0.3:
+            self.operator(drain=random.random() < 0.5)
         self._wake_all()
         self.hour_goes_on()
 
@@ -354,7 +361,7 @@ class Schedule:
         """Drain, mostly to the end; whether the process survived it."""
         budget = 400 if self.random.random() < 0.7 else int(self.random.random() * 12)
         for _ in range(budget):
-            busy = [r for r in process.runs.values() if not (r.worker.clean and not r.queue)]
+            busy = [run for run in process.runs.values() if run.busy]
             if not busy:
                 break
             for run in busy:
@@ -371,12 +378,10 @@ class Schedule:
             self.fault("unclean revocation", process.name, unclean)
         return True
 
-    def poisoned(self, process: Process) -> None:
-        """The partition was stopped; an operator looks and resumes without a limit."""
-        self.fault("poisoned", process.name)
-        self.config.poison = NO_LIMIT
-        if process in self.processes:
-            self.crash(process)
+    def operator(self, *, drain: bool) -> None:
+        """`tq resume`, for whatever stands still."""
+        for one in resume(self.records, self.config.generation, partition=None, drain=drain):
+            self.fault("poisoned", one)
 
     def recreate(self) -> None:
         """The input topic is deleted and created again, and an operator forgets the generation."""
@@ -507,6 +512,7 @@ class Schedule:
                 calm += 1
                 if calm == 2:
                     return
+                self.operator(drain=True)
                 self.broker.now += 2_100
                 self._wake_all()
             elif any(self._behind()):
@@ -529,7 +535,7 @@ class Schedule:
             process.producer.land_all()
             for run in list(process.runs.values()):
                 if run.fetched < len(run.log) and not run.arriving:
-                    run.fetch()
+                    run.fetch(at_least=CATCH_UP)
                 while run.arriving:
                     run.deliver()
                 position = run.committable()
@@ -537,11 +543,18 @@ class Schedule:
                     self.committed[run.partition] = position
             for task in process.tasks():
                 busy = True
-                while task.runnable and self.drive(process, task.step):
-                    process.producer.land_all()
+                self._go_on(process, task)
                 if task.done:
                     process.restoring = None
         return busy
+
+    def _go_on(self, process: Process, task: Steps) -> None:
+        """As far as it comes without records or time."""
+        for _ in range(STEPS_AT_ONCE):
+            if not (task.runnable and self.drive(process, task.step)):
+                return
+            process.producer.land_all()
+        raise Stuck(f"{process.name} goes round in circles")
 
     def _any_process(self) -> Process | None:
         processes = self.processes
