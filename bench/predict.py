@@ -14,10 +14,12 @@ from typing import TypeVar
 import numpy as np
 
 from models.registry import Registry
+from streams import compiled
 from streams.predict_outputs import PredictOutputs
 from streams.predict_protocol import AT_ONCE
 from streams.predict_rows import Look, PredictRows, Reason
 from streams.predictor import Levels, Predictor, cast
+from tutor_quality.settings import Settings
 from tutor_quality.simulation import SimulationConfig, simulate
 
 DAY_MS = 86_400_000
@@ -27,6 +29,8 @@ T = TypeVar("T")
 
 
 def main() -> None:
+    compiled.keep(Settings())
+    compiled.use_everything()
     with TemporaryDirectory() as folder:
         found = cast(Registry(Path(folder)), None)
     assert found.champion is not None

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import numpy as np
 
-from models.predictor import Reason
+from models.scorer import Reason
 from schemas.codec import encode
 from streams.outlet import Outgoing
 from streams.outputs import NAMESPACE

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from struct import Struct
+from typing import NamedTuple
 
 import orjson
 
@@ -50,8 +51,7 @@ Due = tuple[int, bytes, str, int, float]
 """(instant, tutor, session or "" for all, start, hours of the mark or AT_...)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """A slot as it was known at `as_of`."""
 
     key: bytes
