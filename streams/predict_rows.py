@@ -309,9 +309,7 @@ class PredictRows:
 
     def _upcoming(self, row: PredictRow, until: int) -> list[Slot]:
         """Open slots that start after the partition's time and up to `until`, in order."""
-        slots = row.state.slots.values()
-        found = [s for s in slots if s.ending is None and self.clock < s.start <= until]
-        return sorted(found, key=lambda slot: (slot.start, slot.session_id))
+        return row.state.upcoming(self.clock, until)
 
     def _look_at(
         self,
