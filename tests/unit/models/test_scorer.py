@@ -25,7 +25,8 @@ CODES = 62
 def parts_by_xgboost(model: Model, x: NDArray[np.float32]) -> Floats:
     """Before calibration, the constant last."""
     trees = model.trees.predict(matrix(x, model.spec), pred_contribs=True, approx_contribs=True)
-    return (1 - model.line_share) * trees + model.line_share * parts_by_line(model.line, x)
+    parts: Floats = (1 - model.line_share) * trees
+    return parts + model.line_share * parts_by_line(model.line, x)
 
 
 def parts_by_line(line: Linear, x: NDArray[np.float32]) -> Floats:
