@@ -128,7 +128,11 @@ function Row({ session, isOpen, onToggle }: RowProps) {
         </button>
       </td>
       <td>
-        <Link to="/tutors/$tutorId" params={{ tutorId: session.tutor_id }}>
+        <Link
+          to="/tutors/$tutorId"
+          params={{ tutorId: session.tutor_id }}
+          className={classes.tutor}
+        >
           {session.tutor_name ?? session.tutor_id}
         </Link>
       </td>
