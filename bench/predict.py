@@ -14,10 +14,12 @@ from typing import TypeVar
 import numpy as np
 
 from models.registry import Registry
+from streams import compiled
 from streams.predict_outputs import PredictOutputs
 from streams.predict_protocol import AT_ONCE
 from streams.predict_rows import Look, PredictRows, Reason
-from streams.predictor import Levels, Predictor, cast
+from streams.predictor import Levels, Prediction, Predictor, Vectors, cast
+from tutor_quality.settings import Settings
 from tutor_quality.simulation import SimulationConfig, simulate
 
 DAY_MS = 86_400_000
@@ -27,6 +29,8 @@ T = TypeVar("T")
 
 
 def main() -> None:
+    compiled.keep(Settings())
+    compiled.use_everything()
     with TemporaryDirectory() as folder:
         found = cast(Registry(Path(folder)), None)
     assert found.champion is not None
@@ -75,7 +79,15 @@ def _answer(
     x = np.array([look.vector for look in some], np.float32)
     answers = _timed(cpu, "predict_with_reasons", lambda: predictor.answer(x))
     outputs = PredictOutputs(1, rows.version.fingerprint, Levels(0.15, 0.35))
-    _timed(cpu, "records", lambda: (outputs.features(some), outputs.predictions(some, answers)))
+    _timed(cpu, "records", lambda: _records(outputs, some, x, answers))
+
+
+def _records(
+    outputs: PredictOutputs, some: list[Look], x: Vectors, answers: list[Prediction]
+) -> None:
+    ids = outputs.ids(some)
+    outputs.features(some, ids, x)
+    outputs.predictions(some, ids, answers)
 
 
 def _timed(cpu: dict[str, float], name: str, work: Callable[[], T]) -> T:

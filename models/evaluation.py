@@ -10,7 +10,6 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from tutor_quality.model_health.logits import Floats, Labels
 from tutor_quality.model_health.metrics import LEAD_BANDS, calibration, clipped, lead_bands
 
-SMALLEST_GROUP = 50
 CURVE_POINTS = 101
 
 
@@ -21,8 +20,7 @@ def metrics(y: Labels, p: Floats) -> dict[str, Any]:
         "auc": float(roc_auc_score(y, clipped(p))) if both else None,
         "pr_auc": float(average_precision_score(y, clipped(p))) if both else None,
     }
-    found = calibration(y, p)
-    return {**found, **ranking} if len(y) else found
+    return {**calibration(y, p), **ranking}
 
 
 def precision_recall(y: Labels, p: Floats) -> list[tuple[float, float]]:
@@ -34,13 +32,8 @@ def precision_recall(y: Labels, p: Floats) -> list[tuple[float, float]]:
 
 
 def by_group(y: Labels, p: Floats, groups: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
-    """Metrics per group of at least SMALLEST_GROUP predictions."""
-    names, counts = np.unique(groups, return_counts=True)
-    return {
-        str(name): metrics(y[groups == name], p[groups == name])
-        for name, count in zip(names, counts, strict=True)
-        if count >= SMALLEST_GROUP
-    }
+    """Metrics per group, the small ones too: `n` says how much they tell."""
+    return {str(name): metrics(y[groups == name], p[groups == name]) for name in np.unique(groups)}
 
 
 def by_lead_band(y: Labels, p: Floats, hours: Floats) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.predictor import Reason
+from models.scorer import Reason
 from tutor_quality.features import FeatureSpec
 
 VERSION = "rules-v1"

@@ -5,7 +5,9 @@ of a file can, when they were written after the ending. The original system's wo
 a duration that was stored only for lessons that were held.
 """
 
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,10 @@ from sklearn.metrics import roc_auc_score
 
 from models.datasets import Dataset
 from models.predictor import Model
+from tutor_quality.domain.sessions import EventType, SessionEvent
+from tutor_quality.errors import InvalidInput
+from tutor_quality.features import Row
+from tutor_quality.features.replay import in_order
 
 GREATEST_AUC_SHARE = 0.95
 GREATEST_GAIN_SHARE = 0.60
@@ -25,6 +31,9 @@ FEWEST_PURE = 400
 UNLIKELY = 50.0
 """… although so many would have ended the other way at the overall rate."""
 FROM_FILE = ("duration_minutes",)
+Looks = Callable[[Iterable[SessionEvent]], Iterable[Row]]
+FORESIGHT_TUTORS = 20
+FORESIGHT_SHIFT_MS = 7 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,42 @@ def leaks(model: Model, earlier: Dataset, later: Dataset) -> list[Leak]:
             _telling_gap(later, number),
         )
         if why
+    ]
+
+
+def refuse_foresight(
+    events: Sequence[SessionEvent], looks: Looks, rng: np.random.Generator
+) -> None:
+    """Of some tutors, vectors up to the middle of the history must be the same to the last bit
+    when all that comes later is told otherwise. Raises InvalidInput if one knows the future."""
+    tutors = sorted({event.tutor_id for event in events})
+    some = set(rng.choice(tutors, size=min(FORESIGHT_TUTORS, len(tutors)), replace=False).tolist())
+    told = [event for event in events if event.tutor_id in some]
+    middle = told[len(told) // 2].occurred_at
+    poisoned = in_order(_poisoned(event, middle) for event in told)
+    honest, other = (
+        [row for row in looks(history) if row.as_of <= middle] for history in (told, poisoned)
+    )
+    if _bytes(honest) != _bytes(other):
+        raise InvalidInput("leak: what happens after a look changes its vector; report this bug")
+
+
+def _poisoned(event: SessionEvent, middle: int) -> SessionEvent:
+    """What is later than the middle happens otherwise, and another week."""
+    if event.occurred_at <= middle:
+        return event
+    later = event.occurred_at + FORESIGHT_SHIFT_MS
+    if event.event_type is EventType.SCHEDULED:
+        return replace(event, occurred_at=later)
+    return replace(
+        event, occurred_at=later, event_type=EventType.NO_SHOW, initiator=None, new_start=None
+    )
+
+
+def _bytes(rows: Iterable[Row]) -> list[tuple[str, int, int, bytes]]:
+    return [
+        (row.slot.session_id, row.slot.start, row.as_of, array("f", row.vector).tobytes())
+        for row in rows
     ]
 
 

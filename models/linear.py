@@ -58,14 +58,6 @@ class Linear:
             z += weight * term.column(x)
         return z
 
-    def contributions(self, x: NDArray[np.float32]) -> Floats:
-        """(n, features + 1): the part of each feature in the logit, the intercept last."""
-        parts = np.zeros((len(x), self.width + 1))
-        for term, weight in zip(self.terms, self.weights, strict=True):
-            parts[:, term.feature] += weight * term.column(x)
-        parts[:, -1] = self.intercept
-        return parts
-
     def to_json(self) -> dict[str, Any]:
         return {
             "width": self.width,
@@ -76,12 +68,12 @@ class Linear:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Linear":
-        return cls(
-            terms=tuple(Term(*term) for term in document["terms"]),
-            weights=np.array(document["weights"], dtype=np.float64),
-            intercept=float(document["intercept"]),
-            width=int(document["width"]),
-        )
+        """Raises ValueError for a term of a feature that there is not."""
+        terms, width = tuple(Term(*term) for term in document["terms"]), int(document["width"])
+        if not all(0 <= term.feature < width for term in terms):
+            raise ValueError("its line asks for features that there are not")
+        weights = np.array(document["weights"], dtype=np.float64)
+        return cls(terms, weights, float(document["intercept"]), width)
 
 
 def _compressed(values: Floats) -> Floats:

@@ -22,7 +22,7 @@ def publish(folder: Path, trained: Trained, source: dict[str, Any]) -> Artefact:
     """Writes artefact, card (Markdown, JSON) and plots; `source` says what it was made of."""
     about = {**trained.about, **source}
     save(folder, trained.model, trained.golden, about)
-    artefact = load(folder)
+    artefact = load(folder, probe=False)
     plots = write_plots(folder, about["test"])
     (folder / "card.md").write_text(card(artefact, plots), "utf-8")
     document = {"version": artefact.version, **about}

@@ -7,12 +7,12 @@ import numpy as np
 
 from models.datasets import Dataset, Left, dataset, split
 from models.evaluation import by_group, by_lead_band, intervals, metrics, precision_recall
-from models.leaks import gain_shares, leaks, suspicions
+from models.leaks import gain_shares, leaks, refuse_foresight, suspicions
 from models.predictor import Model
 from models.training import Fit, fit, refuse_too_little
 from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import InvalidInput
-from tutor_quality.features import FeatureSpec
+from tutor_quality.features import FeatureSpec, replay
 from tutor_quality.model_health.metrics import lead_bands, reliability
 from tutor_quality.model_health.shift import Profile
 
@@ -37,6 +37,7 @@ def train(events: list[SessionEvent], spec: FeatureSpec, seed: int) -> Trained:
     """
     data, left = dataset(events, spec)
     refuse_too_little(data)
+    refuse_foresight(events, lambda told: replay(told, spec), np.random.default_rng(seed))
     earlier, later = split(data, TEST_SHARE)
     trial = fit(earlier, spec, seed)
     refuse_leaks(trial.model, earlier, later)

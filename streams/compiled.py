@@ -8,6 +8,9 @@ from collections.abc import Callable
 from time import monotonic
 from uuid import UUID
 
+import numpy as np
+
+from models import walk
 from schemas.lifecycle import decode_lifecycle, encode_tick
 from schemas.packed_records import batches_of, unpack
 from streams.outputs import Outputs
@@ -60,6 +63,15 @@ def use_everything() -> None:
     again.load(keys, [value for _, value in rows.encode(folded.touched, b"tail").pairs()])
     again.numbers(keys)
     again.compact()
+    _walk_once()
+
+
+def _walk_once() -> None:
+    leaf = np.full(1, walk.LEAF, walk.NODES)
+    parts, top = np.zeros((1, 4)), np.empty((1, 3), np.int64)
+    vector, no_terms = np.zeros((1, 3), np.float32), np.empty(0, walk.TERMS)
+    walk.put_parts(leaf, np.zeros(1, np.int64), no_terms, 1.0, vector, parts, np.empty(1))
+    walk.find_strongest(parts, top)
 
 
 def main() -> None:

@@ -136,13 +136,13 @@ class PredictPartition:
         looking = iter(looks)
         while some := list(islice(looking, AT_ONCE)):
             x = np.array([look.vector for look in some], np.float32)
-            await self._outlet.send(topics.FEATURES.name, self._outputs.features(some))
+            ids = self._outputs.ids(some)
+            await self._outlet.send(topics.FEATURES.name, self._outputs.features(some, ids, x))
             for ask in (self._predictor.answer, self._predictor.shadow):
                 predictions = await self._answer(ask, x)
                 if predictions:
-                    await self._outlet.send(
-                        topics.PREDICTED.name, self._outputs.predictions(some, predictions)
-                    )
+                    said = self._outputs.predictions(some, ids, predictions)
+                    await self._outlet.send(topics.PREDICTED.name, said)
 
     async def _say_position(self) -> None:
         said = partition_record(self._rows)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from struct import Struct
+from typing import NamedTuple
 
 import orjson
 
@@ -50,8 +51,7 @@ Due = tuple[int, bytes, str, int, float]
 """(instant, tutor, session or "" for all, start, hours of the mark or AT_...)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """A slot as it was known at `as_of`."""
 
     key: bytes
@@ -309,9 +309,7 @@ class PredictRows:
 
     def _upcoming(self, row: PredictRow, until: int) -> list[Slot]:
         """Open slots that start after the partition's time and up to `until`, in order."""
-        slots = row.state.slots.values()
-        found = [s for s in slots if s.ending is None and self.clock < s.start <= until]
-        return sorted(found, key=lambda slot: (slot.start, slot.session_id))
+        return row.state.upcoming(self.clock, until)
 
     def _look_at(
         self,

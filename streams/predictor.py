@@ -2,16 +2,16 @@
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artefact import Artefact
+from models.artefact import GOLDEN_TOLERANCE, Artefact, golden_vectors
 from models.ladder import VERSION, Ladder
-from models.predictor import Model, Reason
+from models.predictor import Model
+from models.scorer import Reason, Scorer
 from tutor_quality.errors import InvalidInput, NotFound
 from tutor_quality.features import FeatureSpec, LabelRule
 from tutor_quality.model_health.logits import logistic
@@ -48,8 +48,7 @@ class Levels:
         return "medium" if probability >= self.medium else "low"
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     probability: float
     raw_score: float
     """Its logit before calibration."""
@@ -60,14 +59,52 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A version that is ready to answer."""
+
+    version: str
+    model: Model
+    scorer: Scorer
+
+    @classmethod
+    def of(cls, artefact: Artefact) -> "ServedModel":
+        """Raises InvalidInput unless it answers here as it did when it was saved."""
+        version, model = artefact.version, artefact.model
+        try:
+            served = cls(version, model, Scorer(model))
+        except ValueError as error:
+            raise InvalidInput(f"model {version}: {error}; train the model again") from error
+        said = served.probabilities(golden_vectors(artefact.manifest, model.spec))
+        golden = artefact.manifest["golden"]["probabilities"]
+        if not np.allclose(said, golden, rtol=0, atol=GOLDEN_TOLERANCE):
+            raise InvalidInput(f"model {version}: it answers otherwise here; train it again")
+        return served
+
+    def probabilities(self, x: Vectors) -> NDArray[np.float64]:
+        return logistic(self.model.calibrator(self.scorer.scored(x)[0]))
+
+    def answers(self, x: Vectors, *, shadow: bool) -> "list[Prediction]":
+        """Nobody reads a challenger's reasons: it gives none."""
+        raw, parts = self.scorer.scored(x)
+        reasons = [[]] * len(x) if shadow else self.scorer.reasons(x, parts)
+        probabilities = logistic(self.model.calibrator(raw))
+        return [
+            Prediction(probability, score, why, MODEL, self.version, shadow)
+            for probability, score, why in zip(
+                probabilities.tolist(), raw.tolist(), reasons, strict=True
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Cast:
     """Who answers; made anew when that changes."""
 
     wanted: str
     """Version that should answer."""
-    champion: Artefact | None
+    champion: ServedModel | None
     """None = the ladder answers."""
-    challenger: Artefact | None
+    challenger: ServedModel | None
     why: str | None
     """What is wrong; None = all is as wanted."""
 
@@ -107,23 +144,23 @@ def _is_as(last: Cast, standing: Standing) -> bool:
     return (_version(last.champion), _version(last.challenger), last.why) == wanted
 
 
-def _version(artefact: Artefact | None) -> str | None:
-    return None if artefact is None else artefact.version
+def _version(served: ServedModel | None) -> str | None:
+    return None if served is None else served.version
 
 
 def _load(
-    models: Models, version: str, last: Artefact | None
-) -> tuple[Artefact | None, str | None]:
-    """The artefact, else the last good one and the reason."""
+    models: Models, version: str, last: ServedModel | None
+) -> tuple[ServedModel | None, str | None]:
+    """The version, else the last good one and the reason."""
     if last is not None and last.version == version:
         return last, None
     try:
-        return models.load(version), None
+        return ServedModel.of(models.load(version)), None
     except (InvalidInput, NotFound) as error:
         return last, str(error)
 
 
-def _same_features(one: Artefact, other: Artefact) -> bool:
+def _same_features(one: ServedModel, other: ServedModel) -> bool:
     return one.model.spec.fingerprint == other.model.spec.fingerprint
 
 
@@ -140,7 +177,7 @@ class Predictor:
         champion = self.cast.champion
         if champion is None:
             return self._from_ladder(x)
-        found = _from_model(champion, x, shadow=False)
+        found = champion.answers(x, shadow=False)
         lost = [place for place, one in enumerate(found) if not np.isfinite(one.raw_score)]
         for place, one in zip(lost, self._from_ladder(x[lost]), strict=True):
             found[place] = one
@@ -149,7 +186,7 @@ class Predictor:
     def shadow(self, x: Vectors) -> list[Prediction]:
         """The challenger's, if there is one."""
         challenger = self.cast.challenger
-        return [] if challenger is None else _from_model(challenger, x, shadow=True)
+        return [] if challenger is None else challenger.answers(x, shadow=True)
 
     def _from_ladder(self, x: Vectors) -> list[Prediction]:
         return [
@@ -162,20 +199,3 @@ class Predictor:
             )
             for answer in self._ladder.answers(x)
         ]
-
-
-def _from_model(artefact: Artefact, x: Vectors, *, shadow: bool) -> list[Prediction]:
-    model = artefact.model
-    raw = model.raw_logits(x)
-    probabilities = logistic(model.calibrator(raw))
-    return [
-        Prediction(probability, score, reasons, MODEL, artefact.version, shadow)
-        for probability, score, reasons in zip(
-            probabilities.tolist(), raw.tolist(), _reasons(model, x, shadow), strict=True
-        )
-    ]
-
-
-def _reasons(model: Model, x: Vectors, shadow: bool) -> Sequence[list[Reason]]:
-    """Nobody reads a challenger's reasons."""
-    return [[]] * len(x) if shadow else model.reasons(x)

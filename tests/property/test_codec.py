@@ -10,6 +10,13 @@ from hypothesis import strategies as st
 
 from schemas.codec import decode, encode
 from schemas.lifecycle import decode_lifecycle, encode_event, encode_tick
+from schemas.predictions import (
+    FeaturesRecord,
+    PredictedRecord,
+    ReasonRecord,
+    encode_features,
+    encode_predicted,
+)
 from schemas.registry import latest, releases
 from tests.fuzz.decoder import check_batch, fastavro_record, rows_of
 from tests.support.lifecycle import NOON, random_event
@@ -46,6 +53,17 @@ def test_any_time_is_encoded_to_the_bytes_of_fastavro(start: int, event: Session
 @given(tutor=st.none() | st.uuids().map(str), due=st.integers(0, 2**43))
 def test_ticks_are_encoded_to_the_bytes_of_fastavro(tutor: str | None, due: int) -> None:
     assert encode_tick(tutor, due) == encode("tutor_tick", {"tutor_id": tutor, "due_at": due})
+
+
+@given(record=values(latest("session_features").schema()))
+def test_vectors_are_encoded_to_the_bytes_of_fastavro(record: dict[str, Any]) -> None:
+    assert encode_features(FeaturesRecord(**record)) == encode("session_features", record)
+
+
+@given(record=values(latest("reschedule_predicted").schema()))
+def test_predictions_are_encoded_to_the_bytes_of_fastavro(record: dict[str, Any]) -> None:
+    plain = {**record, "reasons": [ReasonRecord(**reason) for reason in record["reasons"]]}
+    assert encode_predicted(PredictedRecord(**plain)) == encode("reschedule_predicted", record)
 
 
 @given(events=st.lists(EVENTS, min_size=1, max_size=80))

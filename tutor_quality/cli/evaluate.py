@@ -1,6 +1,7 @@
 """`tq evaluate`: what a model would have said of a file, and how it ended."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,17 +24,25 @@ def evaluate(
     """Replays the files in event order and predicts each slot of DATA before its outcome."""
     from models.artefact import load
     from models.backtest import backtest, report
-    from models.files import read_history
+    from models.files import label_rule, read_history
     from tutor_quality.ingest.mapping import load_sessions_mapping
 
     artefact = load(model)
     mapping = load_sessions_mapping(map_)
+    rule = artefact.model.spec.label
+    if label_rule(mapping) != rule:
+        typer.echo(
+            f"tq evaluate: {map_} calls other endings bad or censored than the model, which is "
+            "judged by what it was trained to foresee: see `label` in the answer",
+            err=True,
+        )
     before = [] if history is None else read_history(history, mapping)
     result = backtest(artefact.model, before, read_history(data, mapping), lead_hours)
     seen = {event.tutor_id for event in before}
     answer = {
         "model": artefact.version,
-        "lead_hours": lead_hours,
+        "lead_hours": lead_hours if math.isfinite(lead_hours) else None,
+        "label": rule.to_json(),
         **report(artefact.model, result, seen),
     }
     print(json.dumps(answer) if as_json else _in_words(answer))

@@ -85,6 +85,10 @@ class Siblings:
     bad: int = 0
 
 
+def _by_start(key: SlotKey) -> tuple[int, str]:
+    return key[1], key[0]
+
+
 @dataclass(slots=True)
 class TutorState:
     """`fold` changes it in place; facts may come late, twice or corrected."""
@@ -119,6 +123,17 @@ class TutorState:
         """Slots that start by `until` and have not been counted as started."""
         due = self.waiting[: bisect_right(self.waiting, (until, LAST))]
         return [self.slots[session_id, start] for start, session_id in due]
+
+    def upcoming(self, after: int, until: int) -> list[Slot]:
+        """Open slots that start in (after, until], by start and session."""
+        if after < self.now:
+            # Slots that started by the newest fact no longer wait.
+            found = (self.slots[key] for key in sorted(self.slots, key=_by_start))
+        else:
+            first = bisect_right(self.waiting, (after, LAST))
+            last = bisect_right(self.waiting, (until, LAST))
+            found = (self.slots[name, start] for start, name in self.waiting[first:last])
+        return [s for s in found if s.ending is None and after < s.start <= until]
 
     def advance(self, now: int) -> None:
         """Lets time pass up to `now`; slots that start by then count from their start on.

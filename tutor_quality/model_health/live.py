@@ -8,7 +8,7 @@ import numpy as np
 
 from tutor_quality.model_health.logits import fit_line
 from tutor_quality.model_health.metrics import LEAD_BANDS
-from tutor_quality.model_health.shift import FEWEST, Profile
+from tutor_quality.model_health.shift import CALENDAR, FEWEST, Profile
 
 OVERALL = -1
 """In the place of a band's number: all of them."""
@@ -123,6 +123,8 @@ def shifts(
         x = np.stack([np.frombuffer(vector, "<f4") for vector in found])
         total += len(found)
         for name, profile in profiles[band].items():
+            if name in CALENDAR:
+                continue
             known = Profile(**profile)
             sums[name] += len(found) * known.index(x[:, known.column])
     return {name: value / total for name, value in sums.items()} if total else {}

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tutor_quality.model_health.logits import Floats, Labels, fit_line, logit
 
 ECE_BINS = 15
+FIGURES = ("brier", "log_loss", "ece", "slope", "o_e")
 LEAD_BANDS = (
     ("up to 6 h", 6.0),
     ("6 to 24 h", 24.0),
@@ -27,7 +28,7 @@ def clipped(p: Floats) -> Floats:
 def calibration(y: Labels, p: Floats) -> dict[str, Any]:
     """Of labels 0/1 and probabilities; what a set with one label cannot tell is None."""
     if not len(y):
-        return {"n": 0}
+        return {"n": 0, "bad": 0, **dict.fromkeys(FIGURES)}
     p = clipped(p)
     both = 0 < int(y.sum()) < len(y)
     return {

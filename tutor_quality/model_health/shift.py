@@ -15,6 +15,10 @@ FLOOR = 1e-3
 FEWEST = 200
 """Vectors below which the index is mostly chance."""
 
+CALENDAR = frozenset({"day_of_week", "is_weekend", "hour_of_day"})
+"""Features that shift from one day to the next without anybody's having changed: the newest vectors
+of a busy platform are those of a day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tutor_quality.model_health.live import shifts
 from tutor_quality.model_health.shift import Profile
 
 
@@ -33,3 +34,15 @@ def test_a_feature_that_was_never_known_has_one_bin_for_that() -> None:
     nothing = np.full(10, np.nan, dtype=np.float32)
     profile = Profile.of(0, nothing)
     assert (profile.edges, profile.index(nothing)) == ([], 0.0)
+
+
+def test_the_calendar_is_no_shift() -> None:
+    """A day's vectors all have one weekday."""
+    one_day = np.zeros((1_000, 2), dtype=np.float32)
+    one_day[:, 1] = drawn(1_000, gaps=0)
+    week = Profile.of(0, (np.arange(7_000) % 7).astype(np.float32))
+    same = Profile.of(1, drawn(20_000, gaps=0))
+    profiles = {"up to 6 h": {"day_of_week": week.to_json(), "tutor_effect_14d": same.to_json()}}
+    rows = [{"band": 0, "vector": vector.astype("<f4").tobytes()} for vector in one_day]
+    found = shifts(rows, profiles)
+    assert set(found) == {"tutor_effect_14d"} and found["tutor_effect_14d"] < 0.1

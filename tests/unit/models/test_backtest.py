@@ -65,12 +65,12 @@ def test_the_report_has_metrics_over_all_by_lead_band_and_by_group(
     made = backtest(trained.model, history, data, CREATION)
     found = report(trained.model, made, {event.tutor_id for event in history})
     assert {"n", "auc", "pr_auc", "brier", "log_loss", "ece", "slope", "o_e"} <= set(found)
-    assert found["n"] == sum(band["n"] for band in found["by_lead_band"].values()) + _small(found)
+    assert found["n"] == sum(band["n"] for band in found["by_lead_band"].values())
     assert found["by_group"]["tutor"]["seen"]["n"] == found["n"]
 
 
-def _small(found: dict[str, dict[str, dict[str, int]]]) -> int:
-    """Predictions in bands too small to show."""
-    shown = sum(band["n"] for band in found["by_lead_band"].values())
-    total: int = found["n"]  # type: ignore[assignment]
-    return total - shown
+def test_a_report_of_nothing_has_all_its_figures_empty(trained: Trained) -> None:
+    found = report(trained.model, backtest(trained.model, [], [], 24.0), set())
+    figures = ("auc", "pr_auc", "brier", "log_loss", "ece", "slope", "o_e")
+    assert found["n"] == 0
+    assert [found[name] for name in figures] == [None] * len(figures)

@@ -1,17 +1,18 @@
 """Columns that were written after the ending are found; honest ones pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.datasets import Dataset, split
-from models.leaks import suspicions
+from models.leaks import refuse_foresight, suspicions
 from models.recipe import refuse_leaks
 from models.training import fit
+from tutor_quality.domain.sessions import SessionEvent
 from tutor_quality.errors import InvalidInput
-from tutor_quality.features import ContextColumn, FeatureSpec
+from tutor_quality.features import ContextColumn, FeatureSpec, Row, replay
 
 Plant = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -76,3 +77,23 @@ def test_a_value_that_excludes_an_ending_is_shown_to_a_person(
     earlier, _ = split(planted(rows, parking), 0.3)
     model = fit(earlier, replace(spec, context=(ContextColumn("parking", "number"),)), 0).model
     assert [leak.feature for leak in suspicions(model, earlier)] == ["context.parking"]
+
+
+def test_vectors_that_know_nothing_of_the_future_pass(
+    history: list[SessionEvent], spec: FeatureSpec
+) -> None:
+    refuse_foresight(history, lambda told: replay(told, spec), np.random.default_rng(0))
+
+
+def test_vectors_that_know_how_a_slot_ends_are_refused(
+    history: list[SessionEvent], spec: FeatureSpec
+) -> None:
+    def cheating(told: Iterable[SessionEvent]) -> list[Row]:
+        rows = list(replay(told, spec))
+        return [
+            replace(row, vector=[*row.vector, row.slot.ending is None or row.slot.ending.at])
+            for row in rows
+        ]
+
+    with pytest.raises(InvalidInput, match="changes its vector"):
+        refuse_foresight(history, cheating, np.random.default_rng(0))

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Loaded } from '@/components/states';
 import { Time } from '@/components/time';
 import { predictionQuery } from '@/features/upcoming/api/get-prediction';
+import { Reasons } from '@/features/upcoming/components/reasons';
 import { featureValue, featureWords } from '@/features/upcoming/feature-words';
 import type { PredictionDetail } from '@/lib/api-types';
 import { codeWords } from '@/lib/format';
@@ -31,6 +32,9 @@ function Prediction({ prediction }: { prediction: PredictionDetail }) {
           </>
         )}
       </p>
+      <div className={classes.narrow}>
+        <Reasons reasons={prediction.reasons} />
+      </div>
       <dl className={classes.features}>
         {Object.entries(prediction.features ?? {}).map(([feature, value]) => (
           <div key={feature}>

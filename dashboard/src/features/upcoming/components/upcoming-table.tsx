@@ -27,19 +27,19 @@ interface UpcomingTableProps {
 
 export function UpcomingTable({ sessions, search, onSort }: UpcomingTableProps) {
   const [opened, setOpened] = useState<string>();
-  const headings: [Sort | undefined, string][] = [
+  const headings: [Sort | undefined, string, boolean?][] = [
     ['scheduled_time', 'Session'],
     ['tutor_name', 'Tutor'],
-    ['student_name', 'Student'],
+    ['student_name', 'Student', true],
     ['reschedule_probability', 'Will be moved'],
-    [undefined, 'Why'],
+    [undefined, 'Why', true],
   ];
   return (
     <ScrollTable label="Upcoming sessions">
       <thead>
         <tr>
-          {headings.map(([sort, words]) => (
-            <Heading key={words} sort={sort} search={search} onSort={onSort}>
+          {headings.map(([sort, words, optional]) => (
+            <Heading key={words} sort={sort} search={search} onSort={onSort} optional={optional}>
               {words}
             </Heading>
           ))}
@@ -78,17 +78,25 @@ interface HeadingProps {
   sort: Sort | undefined;
   search: UpcomingSearch;
   onSort: (sort: Sort) => void;
+  /** Not shown where there is no room for it. */
+  optional: boolean | undefined;
   children: ReactNode;
 }
 
-function Heading({ sort, search, onSort, children }: HeadingProps) {
-  if (sort === undefined) return <th scope="col">{children}</th>;
+function Heading({ sort, search, onSort, optional, children }: HeadingProps) {
+  if (sort === undefined) {
+    return (
+      <th scope="col" data-optional={optional}>
+        {children}
+      </th>
+    );
+  }
   const current = sortOf(search);
   const active = current.sort === sort;
   const Arrow = current.order === 'asc' ? IconArrowUp : IconArrowDown;
   const ariaSort = current.order === 'asc' ? 'ascending' : 'descending';
   return (
-    <th scope="col" aria-sort={active ? ariaSort : undefined}>
+    <th scope="col" aria-sort={active ? ariaSort : undefined} data-optional={optional}>
       <button type="button" className={classes.sort} onClick={() => onSort(sort)}>
         {children}
         {active && <Arrow size={13} stroke={2} aria-hidden />}
@@ -120,15 +128,19 @@ function Row({ session, isOpen, onToggle }: RowProps) {
         </button>
       </td>
       <td>
-        <Link to="/tutors/$tutorId" params={{ tutorId: session.tutor_id }}>
+        <Link
+          to="/tutors/$tutorId"
+          params={{ tutorId: session.tutor_id }}
+          className={classes.tutor}
+        >
           {session.tutor_name ?? session.tutor_id}
         </Link>
       </td>
-      <td>{session.student_name ?? session.student_id}</td>
+      <td data-optional>{session.student_name ?? session.student_id}</td>
       <td>
         <Probability session={session} />
       </td>
-      <td data-wrap>
+      <td data-wrap data-optional>
         <Reasons reasons={session.reasons} />
       </td>
       <td data-align="right">
