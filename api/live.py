@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 CHANNEL = "tq_changes"
 GATHER_SECONDS = 0.25
 """Notifications of this long are answered by one look at the tables."""
+PROGRESS_SECONDS = 1.0
+"""Progress alone is told at most this often: each partition reports its own every second."""
 HEARTBEAT_SECONDS = 15.0
 RECONNECT_SECONDS = 2.0
 QUEUE_LENGTH = 64
@@ -114,6 +116,7 @@ class Live:
         self._clients: set[Client] = set()
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
+        self._progress_due = 0.0
         self._since: datetime | None = None
         self._told: OrderedDict[UUID, None] = OrderedDict()
 
@@ -138,7 +141,7 @@ class Live:
                 await self._wake.wait()
                 await asyncio.sleep(GATHER_SECONDS)
                 self._wake.clear()
-                changed, self._changed = self._changed, set()
+                changed = self._to_tell()
                 if self._clients and changed:
                     await self._tell(changed)
         finally:
@@ -147,6 +150,15 @@ class Live:
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         self._changed.add(orjson.loads(payload)["topic"])
         self._wake.set()
+
+    def _to_tell(self) -> set[str]:
+        loop = asyncio.get_running_loop()
+        if self._changed == {PROGRESS.name} and loop.time() < self._progress_due:
+            loop.call_at(self._progress_due, self._wake.set)
+            return set()
+        self._progress_due = loop.time() + PROGRESS_SECONDS
+        changed, self._changed = self._changed, set()
+        return changed
 
     async def _tell(self, changed: set[str]) -> None:
         async with self._database.reading() as connection:
