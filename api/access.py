@@ -124,7 +124,7 @@ class ScopedRoute(APIRoute):
             if takes_json:
                 if errors := unknown(request, known):
                     raise RequestValidationError(errors)
-                _expect_json(request)
+                check_json(request)
             if conditional and not hasattr(request.state, "version"):
                 request.state.version = await services.versions.now()
             response = await handle(request)
@@ -166,13 +166,14 @@ def _documented(scopes: frozenset[str]) -> dict[str, Any]:
     return {"security": [{scheme: []} for scheme in SCHEMES], "x-scopes": sorted(scopes)}
 
 
-def _expect_json(request: Request) -> None:
+def check_json(request: Request, *, also: frozenset[str] = frozenset()) -> None:
+    """Raises Problem 400 when the body is not called JSON, nor by a name in `also`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not (
-        kind.startswith("application/") and kind.endswith("+json")
-    ):
+    is_json = kind.startswith("application/") and kind.endswith(("/json", "+json"))
+    if not is_json and kind not in also:
+        allowed = " or ".join(("application/json", *sorted(also)))
         said = f"not {kind}" if kind else "and is missing"
-        detail = f"must be application/json, {said}"
+        detail = f"must be {allowed}, {said}"
         raise invalid_request([{"parameter": "content-type", "detail": detail}])
 
 

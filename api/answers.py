@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import orjson
@@ -47,7 +47,9 @@ def has(request: Request, version: DataVersion) -> bool:
     held = request.headers.get("if-none-match")
     if held is None:
         return False
-    return held.strip() == "*" or etag(version) in {tag.strip() for tag in held.split(",")}
+    # Weak comparison (RFC 9110): proxies may have taken the W/ away.
+    tags = {tag.strip().removeprefix("W/") for tag in held.split(",")}
+    return "*" in tags or f'"{version.tag}"' in tags
 
 
 def not_modified(version: DataVersion) -> Response:
@@ -98,7 +100,7 @@ def next_link(request: Request, following: str | None) -> dict[str, str]:
         return {}
     kept = {k: v for k, v in request.query_params.items() if k not in ("cursor", "offset")}
     query = urlencode({**kept, "cursor": following})
-    return {"link": f'<{request.url.path}?{query}>; rel="next"'}
+    return {"link": f'<{quote(request.scope["path"])}?{query}>; rel="next"'}
 
 
 PROBLEMS: dict[int, str] = {

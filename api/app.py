@@ -92,15 +92,14 @@ def create_app(
 def _services(settings: Settings, clock: Clock) -> Services:
     pepper = _required(settings.api_pepper, "api_pepper", "a long random text")
     database = Database(_required(settings.database_url, "database_url", "postgresql://…"))
-    if settings.kafka_bootstrap is None:
-        raise _missing("kafka_bootstrap", "host:port of a broker")
+    bootstrap = _required(settings.kafka_bootstrap, "kafka_bootstrap", "host:port of a broker")
     metrics = Metrics()
     limits = Limits(settings.api_rate_limit, clock)
     bookkeeper = Bookkeeper(database, clock, metrics)
     return Services(
         clock=clock,
         database=database,
-        event_log=EventLog(settings.kafka_bootstrap),
+        event_log=EventLog(bootstrap),
         repeats=Repeats(),
         guard=Guard(database, pepper, _token_rules(settings), limits, bookkeeper, clock),
         limits=limits,
@@ -115,17 +114,14 @@ def _services(settings: Settings, clock: Clock) -> Services:
     )
 
 
-def _required(secret: SecretStr | None, name: str, example: str) -> str:
-    if secret is None or not secret.get_secret_value():
-        raise _missing(name, example)
-    return secret.get_secret_value()
-
-
-def _missing(name: str, example: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the API does not start without TQ_{name.upper()}: set it to {example}"
-        " (`tq up` makes it for the embedded stack)"
-    )
+def _required(setting: SecretStr | str | None, name: str, example: str) -> str:
+    value = setting.get_secret_value() if isinstance(setting, SecretStr) else setting
+    if value is None or not value.strip():
+        raise ConfigurationError(
+            f"the API does not start without TQ_{name.upper()}: set it to {example}"
+            " (`tq up` makes it for the embedded stack)"
+        )
+    return value
 
 
 def _token_rules(settings: Settings) -> TokenRules | None:
@@ -151,7 +147,24 @@ def _add_middleware(app: FastAPI, settings: Settings, services: Services) -> Non
             CORSMiddleware,
             allow_origins=origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["x-api-key", "authorization", "content-type", "idempotency-key"],
+            allow_headers=[
+                "x-api-key",
+                "authorization",
+                "content-type",
+                "idempotency-key",
+                "if-none-match",
+                "last-event-id",
+            ],
+            # A page of another origin sees no other headers of an answer.
+            expose_headers=[
+                "etag",
+                "link",
+                "location",
+                "retry-after",
+                "ratelimit",
+                "ratelimit-policy",
+                "x-request-id",
+            ],
         )
     # What others answer passes through it too.
     app.add_middleware(Edge, metrics=services.metrics, limits=services.limits)

@@ -4,6 +4,7 @@ FastAPI's own way looks at the type of each parameter again at each request; for
 that takes longer than making the JSON. The parameters and their validation are FastAPI's.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
@@ -23,10 +24,10 @@ class Binding:
         if dependant.dependencies or dependant.cookie_params or dependant.body_params:
             raise ConfigurationError(f"{dependant.name} needs what only FastAPI can bind")
         self._request = dependant.request_param_name
-        self._path = dependant.path_params
-        self._query = dependant.query_params
-        self._headers = dependant.header_params
-        self._known = frozenset(field.alias for field in self._query) if strict else None
+        self._path = _fields(dependant.path_params)
+        self._query = _fields(dependant.query_params)
+        self._headers = _fields(dependant.header_params)
+        self._known = frozenset(alias for alias, _, _ in self._query) if strict else None
 
     def arguments(self, request: Request) -> dict[str, Any]:
         """Raises RequestValidationError."""
@@ -36,17 +37,17 @@ class Binding:
             errors += unknown(request, self._known)
         for place, fields, given in (
             ("path", self._path, request.path_params),
-            ("query", self._query, request.query_params),
+            ("query", self._query, dict(request.query_params.items())),
             ("header", self._headers, request.headers),
         ):
-            for field in fields:
-                text = given.get(field.alias)
+            for alias, field, required in fields:
+                text = given.get(alias)
                 if text is not None:
-                    value, wrong = field.validate(text, loc=(place, field.alias))
+                    value, wrong = field.validate(text, loc=(place, alias))
                     bound[field.name] = value
                     errors += wrong
-                elif field.field_info.is_required():
-                    errors.append(_missing(place, field.alias))
+                elif required:
+                    errors.append(_missing(place, alias))
                 else:
                     bound[field.name] = field.default
         if errors:
@@ -54,6 +55,11 @@ class Binding:
         if self._request is not None:
             bound[self._request] = request
         return bound
+
+
+def _fields(fields: Sequence[Any]) -> list[tuple[str, Any, bool]]:
+    """Each with its name in the request and whether it must be there."""
+    return [(field.alias, field, field.field_info.is_required()) for field in fields]
 
 
 def unknown(request: Request, known: frozenset[str]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 
+NOT_AN_OBJECT = ("model_type", "model_attributes_type")
 CODES = {
     400: "invalid-request",
     401: "unauthenticated",
@@ -103,7 +104,9 @@ def _described(error: Mapping[str, Any]) -> dict[str, str]:
     if place == "body":
         # "(…)" is the form that was tried, which is no member of the body.
         members = [step for step in path if not str(step).startswith("(")]
-        return {"pointer": json_pointer(members), "detail": error["msg"]}
+        # Pydantic would name our class.
+        detail = "must be an object" if error["type"] in NOT_AN_OBJECT else error["msg"]
+        return {"pointer": json_pointer(members), "detail": detail}
     return {"parameter": str(path[-1]), "detail": error["msg"]}
 
 

@@ -14,11 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import orjson
 
 from api.answers import JSON_OPTIONS
-from api.database import AWAY, Connection, Database
+from api.database import AWAY, Connection, Database, closed
 from api.metrics import Metrics
 from api.responses import alert_item
 from api.times import instant, milliseconds
@@ -39,6 +38,8 @@ log = logging.getLogger(__name__)
 CHANNEL = "tq_changes"
 GATHER_SECONDS = 0.25
 """Notifications of this long are answered by one look at the tables."""
+PROGRESS_SECONDS = 1.0
+"""Progress alone is told at most this often: each partition reports its own every second."""
 HEARTBEAT_SECONDS = 15.0
 RECONNECT_SECONDS = 2.0
 QUEUE_LENGTH = 64
@@ -115,6 +116,7 @@ class Live:
         self._clients: set[Client] = set()
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
+        self._progress_due = 0.0
         self._since: datetime | None = None
         self._told: OrderedDict[UUID, None] = OrderedDict()
 
@@ -139,15 +141,24 @@ class Live:
                 await self._wake.wait()
                 await asyncio.sleep(GATHER_SECONDS)
                 self._wake.clear()
-                changed, self._changed = self._changed, set()
+                changed = self._to_tell()
                 if self._clients and changed:
                     await self._tell(changed)
         finally:
-            await _closed(connection)
+            await closed(connection)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         self._changed.add(orjson.loads(payload)["topic"])
         self._wake.set()
+
+    def _to_tell(self) -> set[str]:
+        loop = asyncio.get_running_loop()
+        if self._changed == {PROGRESS.name} and loop.time() < self._progress_due:
+            loop.call_at(self._progress_due, self._wake.set)
+            return set()
+        self._progress_due = loop.time() + PROGRESS_SECONDS
+        changed, self._changed = self._changed, set()
+        return changed
 
     async def _tell(self, changed: set[str]) -> None:
         async with self._database.reading() as connection:
@@ -253,10 +264,3 @@ def _risk_changed(row: Row) -> News:
 def _alert(row: Row) -> News:
     mark = Mark(row["occurred_at"], UUID(row["event_id"]))
     return News("alert", mark, alert_item(row))
-
-
-async def _closed(connection: Connection) -> None:
-    try:
-        await connection.close(timeout=1)
-    except (asyncpg.PostgresError, *AWAY):
-        connection.terminate()

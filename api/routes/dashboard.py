@@ -31,7 +31,7 @@ def folder() -> Path:
 class PagePath(PathConvertor):
     """Leaves the API's addresses alone, so that their own routes answer 404 and 405."""
 
-    regex = r"(?!(?:api|docs)(?:/|$)).*"
+    regex = r"(?!(?:api|docs)(?:/|$)|openapi\.json$).*"
 
 
 def router_for(dist: Path) -> APIRouter:

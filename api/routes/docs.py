@@ -25,6 +25,7 @@ ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript
 
 
 @router.get("/api/openapi.json")
+@router.get("/openapi.json")  # where FastAPI has it and tools look first
 @public
 async def get_openapi(request: Request) -> Response:
     return answer(request.app.openapi())

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.access import ScopedRoute, public
 from api.answers import answer, problems
+from api.errors import RETRY_AFTER_SECONDS
 from api.responses import Health, Liveness, Readiness
 from api.services import Services, services_of
 from tutor_quality.errors import TransientFailure
@@ -41,7 +42,9 @@ async def get_health(request: Request) -> Response:
         "kafka": "connected" if kafka else "disconnected",
         "as_of": as_of,
     }
-    return answer(health, status=200 if database else 503)
+    if not database:
+        return answer(health, status=503, headers={"retry-after": str(RETRY_AFTER_SECONDS)})
+    return answer(health)
 
 
 async def _database_state(services: Services) -> tuple[bool, datetime | None, bool | None]:

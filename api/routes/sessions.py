@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import ValidationError
 
-from api.access import ScopedRoute, principal_of, requires
+from api.access import ScopedRoute, check_json, principal_of, requires
 from api.answers import READ_PROBLEMS, answer, problems
 from api.errors import Problem, described_errors, invalid_request, problem_body, retry_later
 from api.ingestion import (
@@ -32,6 +32,8 @@ router = APIRouter(route_class=ScopedRoute, tags=["ingestion"])
 
 BATCH_BYTES = 1_000_000
 BATCH_EVENTS = 1_000
+NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+"""Has no registered name; these are in use."""
 
 IdempotencyKey = Annotated[
     str | None,
@@ -89,7 +91,8 @@ async def post_session(
         raise retry_later(str(failure))
     location = f"/api/tutors/{item.event.tutor_id}/events"
     accepted = {
-        **body.model_dump(mode="json", exclude_unset=True),
+        # Clients of the original read all its fields from the answer, sent or not.
+        **body.model_dump(mode="json", exclude_unset=isinstance(body, EventBody)),
         "id": item.event.session_id,
         "event_id": item.event.event_id,
         "created_at": iso(instant(now_ms)),
@@ -115,20 +118,19 @@ def _name(request: Request, idempotency_key: str | None, index: int) -> str | No
 def _judged(services: Services, draft: Draft, now_ms: int) -> _Ready | Problem:
     if services.repeats.conflicts(draft):
         return Problem(409, f"Another event was sent under the id {draft.event.event_id}.")
-    if first := services.repeats.first(draft):
-        return _Ready(draft, first)
     try:
-        return _Ready(draft, received(draft, now_ms))
+        event = services.repeats.first(draft) or received(draft, now_ms)
     except InvalidRecord as error:
         return invalid_request([described(draft, error)])
+    # Before the broker is asked: a retry while the first try is under way must send the same, and
+    # so must the rest of the batch.
+    services.repeats.remember(draft, event)
+    return _Ready(draft, event)
 
 
 async def _append(
     request: Request, services: Services, items: Sequence[_Ready], now_ms: int
 ) -> list[TransientFailure | None]:
-    # Before the broker is asked: a retry while the first try is under way must send the same.
-    for item in items:
-        services.repeats.remember(item.draft, item.event)
     sender = principal_of(request).name
     try:
         outcomes = await services.event_log.append(
@@ -182,6 +184,7 @@ async def post_batch(request: Request, idempotency_key: IdempotencyKey = None) -
 
     With an Idempotency-Key, send the same events in the same order again.
     """
+    check_json(request, also=NDJSON)
     services = services_of(request)
     now_ms = services.clock.now_ms()
     parts = _parts(await request.body())

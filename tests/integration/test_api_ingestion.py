@@ -109,7 +109,13 @@ async def test_an_accepted_outcome_is_in_the_log_under_its_tutor(api: Api, topic
     now = instant(api.clock.now_ms())
     assert accepted.created_at == accepted.updated_at == now
     echoed = answer.json()
-    assert {name: echoed[name] for name in body} == {**body, "tutor_id": tutor_id}
+    # Clients of the original read these, whether they sent them or not.
+    unsent = {"completed_time": None, "reschedule_info": None}
+    assert {name: echoed[name] for name in body | unsent} == {
+        **body,
+        **unsent,
+        "tutor_id": tutor_id,
+    }
     ((event, record),) = await appended(topic, tutor_id)
     assert event.event_id == str(accepted.event_id)
     assert event.event_type is EventType.COMPLETED
@@ -241,8 +247,42 @@ async def test_a_batch_has_a_result_for_each_event_in_its_place(
     assert (result.accepted, result.refused) == (3, 2)
     assert result.results[1].errors is not None
     assert result.results[1].errors[0].pointer == "#/duration_minutes"
+    assert result.results[3].errors == [
+        responses.ProblemError(pointer="#", detail="must be an object")
+    ]
     sent = [event.event_id for event, _ in await appended(topic, tutor_id)]
     assert sent == [str(item.event_id) for item in result.results if item.event_id]
+
+
+async def test_an_id_with_other_facts_is_a_conflict_within_a_batch_too(
+    api: Api, topic: str
+) -> None:
+    tutor_id = str(uuid4())
+    event = {
+        "event_id": str(uuid4()),
+        "event_type": "scheduled",
+        "session_id": str(uuid4()),
+        "tutor_id": tutor_id,
+        "student_id": "s",
+        "scheduled_start": "2026-04-02T15:00:00Z",
+        "occurred_at": "2026-03-18T11:00:00Z",
+    }
+    answer = await post_batch(api, [event, {**event, "duration_minutes": 5}, event])
+    assert answer.status_code == 207
+    assert [result["status"] for result in answer.json()["results"]] == [202, 409, 202]
+    durations = {event.duration_minutes for event, _ in await appended(topic, tutor_id)}
+    assert durations == {None}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", None])
+async def test_a_batch_that_is_not_called_json_is_told_its_right_name(
+    api: Api, kind: str | None
+) -> None:
+    body = orjson.dumps([an_outcome(str(uuid4()))])
+    headers = {"content-type": kind} if kind else {}
+    answer = await api.http.post("/api/sessions/batch", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["parameter"] == "content-type"
 
 
 async def post_batch(api: Api, events: Sequence[Any], form: str = "array") -> Any:
@@ -273,7 +313,8 @@ async def test_a_batch_that_is_too_large_is_413(api: Api) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\n", b"[{", b'[{"status": 1}]', b"{\n}"])
 async def test_a_batch_without_a_valid_event_is_400(api: Api, content: bytes) -> None:
-    answer = await api.http.post("/api/sessions/batch", content=content)
+    headers = {"content-type": "application/json"}
+    answer = await api.http.post("/api/sessions/batch", content=content, headers=headers)
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
 

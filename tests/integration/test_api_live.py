@@ -165,6 +165,12 @@ async def test_scores_and_progress_say_how_far_the_numbers_are(program: Program)
         await program.notify(SCORE.name, PROGRESS.name)
         assert (await stream.next("score")).data == {"as_of": "2026-03-18T11:59:58Z"}
         assert (await stream.next("pipeline")).data == {"as_of": "2026-03-18T11:59:58Z"}
+        # Told later, but told: nothing follows that would bring it along.
+        await program.database.execute(
+            "UPDATE pipeline_progress SET applied_until = applied_until + interval '1 second'"
+        )
+        await program.notify(PROGRESS.name)
+        assert (await stream.next("pipeline")).data == {"as_of": "2026-03-18T11:59:59Z"}
 
 
 async def test_a_client_that_comes_back_is_told_what_it_missed(

@@ -34,7 +34,7 @@ from tests.support.api import (
     running_api,
     settings_for,
 )
-from tutor_quality.errors import InvalidInput, NotFound
+from tutor_quality.errors import ConfigurationError, InvalidInput, NotFound
 from tutor_quality.storage import migrate
 
 pytestmark = pytest.mark.integration
@@ -290,6 +290,20 @@ async def test_what_does_not_exist_and_wrong_methods_are_problems(api: Api) -> N
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_the_contract_is_where_tools_look_for_it(api: Api) -> None:
+    ours = await api.http.get("/api/openapi.json")
+    usual = await api.http.get("/openapi.json")
+    assert ours.json()["openapi"] == usual.json()["openapi"]
+
+
+@pytest.mark.parametrize("name", ["api_pepper", "database_url", "kafka_bootstrap"])
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_nothing_starts_without_what_it_needs(name: str, value: str | None) -> None:
+    wanted = settings_for("postgresql://x", "x:1").model_copy(update={name: value})
+    with pytest.raises(ConfigurationError, match=f"TQ_{name.upper()}"):
+        create_app(wanted)
+
+
 async def test_a_caller_above_the_rate_is_told_when_to_come_back(url: str, api: Api) -> None:
     headers = await api.key("read")
     other = await api.key("read")
@@ -367,6 +381,9 @@ async def test_a_key_works_on_for_minutes_while_the_database_is_away(api: Api, u
         unknown = {"x-api-key": "tq_000000000000_x"}
         assert await call(other, "GET", "/api/me", headers=unknown) == 503
         assert await call(other, "GET", "/api/tutors", headers=await api.key()) == 503
+        health = await other.http.get("/api/health")
+        assert health.status_code == 503
+        assert int(health.headers["retry-after"]) > 0
 
 
 async def test_a_login_is_audited_with_whose_it_is(postgres_url: str) -> None:

@@ -75,9 +75,9 @@ class Place:
 
 async def data_version(connection: Connection) -> DataVersion:
     row = await connection.fetchrow(
-        "SELECT min(applied_until) AS as_of, coalesce(sum(record_offset), 0) AS progress,"
+        "SELECT min(applied_until) AS as_of, coalesce(sum(record_offset), 0)::bigint AS progress,"
         " coalesce(max(generation), 0) AS generation,"
-        " (SELECT coalesce(sum(next_offset), 0) FROM sink_positions) AS written"
+        " (SELECT coalesce(sum(next_offset), 0)::bigint FROM sink_positions) AS written"
         " FROM pipeline_progress"
     )
     tag = f"{row['generation']}.{row['written']}.{row['progress']}"

@@ -1,4 +1,4 @@
-"""Clients that are slow to say what they want, on a real socket."""
+"""Clients that are slow to say what they want, or say too much, on a real socket."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from api.header_deadline import HeaderDeadlineProtocol
+from api.header_deadline import HEADER_BYTES, HeaderDeadlineProtocol
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n"
 
@@ -49,4 +49,12 @@ async def test_a_request_that_takes_longer_to_answer_is_left_alone(port: int) ->
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(ANSWER)
+    writer.close()
+
+
+@pytest.mark.parametrize("filler", [b"X-Long: " + b"y" * 70_000, b"X-Many: y\r\n" * 7_000])
+async def test_a_head_that_is_too_large_is_cut_off(port: int, filler: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + filler[:HEADER_BYTES])
+    assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
     writer.close()
