@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from time import time_ns
 
@@ -26,10 +27,16 @@ def cores(count: int = 1) -> tuple[set[int], set[int]]:
 
     All for both where there are too few, or where processes cannot be pinned.
     """
-    every = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    every = _ours()
     if len(every) <= count:
         return set(every), set(every)
     return set(every[:count]), set(every[count:])
+
+
+@cache
+def _ours() -> tuple[int, ...]:
+    """As this program was started: who is asked on some of the cores still means all."""
+    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else (0,)
 
 
 @contextmanager
