@@ -3,10 +3,9 @@
 Both step down to roles without a right to the numbers, see `tutor_quality.storage.roles`.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 READ_TIMEOUT_SECONDS = 5.0
 WRITE_TIMEOUT_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 3.0
-CLOSE_SECONDS = 1.0
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -31,9 +29,6 @@ AWAY = (
 )
 """What asyncpg raises while Postgres is away, full, restarting, or slower than the timeout."""
 
-INTERRUPTED = (asyncio.CancelledError, TimeoutError)
-"""What leaves a statement unfinished."""
-
 Connection = Any
 """An asyncpg connection; asyncpg has no types of its own."""
 
@@ -43,14 +38,23 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._readers = Pool(8, partial(self._connect, READ_TIMEOUT_SECONDS, read_only=True))
-        self._writers = Pool(2, partial(self._connect, WRITE_TIMEOUT_SECONDS, read_only=False))
+        self._readers: Any = None
+        self._writers: Any = None
 
-    async def _connect(self, timeout: float, *, read_only: bool) -> Connection:
-        return await _opened(
+    async def open(self) -> None:
+        self._readers = await self._pool(8, READ_TIMEOUT_SECONDS, read_only=True)
+        self._writers = await self._pool(2, WRITE_TIMEOUT_SECONDS, read_only=False)
+
+    async def _pool(self, size: int, timeout: float, *, read_only: bool) -> Any:
+        return await asyncpg.create_pool(
             self._url,
-            roles.READER if read_only else roles.BOOKKEEPER,
+            min_size=0,
+            max_size=size,
+            timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=timeout,
+            max_inactive_connection_lifetime=60,
+            reset=_nothing_to_reset,
+            init=partial(_step_down, role=roles.READER if read_only else roles.BOOKKEEPER),
             server_settings={
                 "application_name": "tq-api",
                 "statement_timeout": str(int(timeout * 1000)),
@@ -65,128 +69,53 @@ class Database:
         )
 
     async def close(self) -> None:
-        await self._readers.close()
-        await self._writers.close()
+        for pool in (self._readers, self._writers):
+            if pool is not None:
+                await pool.close()
 
-    def reading(self) -> "Loan":
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
         """A connection that cannot write; raises TransientFailure while Postgres is away."""
-        return Loan(self._readers)
+        async with _borrowed(self._readers) as connection:
+            yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
         """A connection inside one transaction; raises TransientFailure while Postgres is away."""
-        async with Loan(self._writers) as connection, connection.transaction():
+        async with _borrowed(self._writers) as connection, connection.transaction():
             yield connection
 
     async def listener(self) -> Connection:
         """A connection of its own, for LISTEN; the caller closes it."""
         try:
-            return await _opened(self._url, roles.READER)
+            connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT_SECONDS)
+            try:
+                await _step_down(connection, role=roles.READER)
+            except BaseException:
+                # Also when we are cancelled: nobody else knows of the connection yet.
+                connection.terminate()
+                raise
         except AWAY as error:
             raise _away(error) from error
-
-
-class Pool:
-    """At most `size` connections, the last used one first.
-
-    asyncpg's own makes a task and three timers for each loan, which takes longer than most of our
-    statements. Single statements and whole transactions leave nothing behind to clean up.
-    """
-
-    def __init__(self, size: int, connect: Callable[[], Awaitable[Connection]]) -> None:
-        self._size = size
-        self._connect = connect
-        self._every: set[Connection] = set()
-        self._idle: list[Connection] = []
-        self._places = asyncio.Semaphore(size)
-        self._closed = False
-
-    async def take(self) -> Connection:
-        """Raises TimeoutError when all are lent for too long, and what connecting raises."""
-        if self._places.locked():
-            async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                await self._places.acquire()
-        else:
-            await self._places.acquire()
-        try:
-            return self._alive() or await self._new()
-        except BaseException:
-            self._places.release()
-            raise
-
-    def _alive(self) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_closed():
-                return connection
-            self._every.remove(connection)
-        return None
-
-    async def _new(self) -> Connection:
-        if self._closed:
-            raise asyncpg.InterfaceError("the API is stopping")
-        connection = await self._connect()
-        self._every.add(connection)
         return connection
 
-    def give_back(self, connection: Connection, *, busy: bool) -> None:
-        """`busy`: its last statement may still run; what it answers must reach nobody."""
-        if busy:
-            connection.terminate()
-        self._idle.append(connection)
-        self._places.release()
 
-    async def close(self) -> None:
-        """Waits a moment for those that are lent."""
-        self._closed = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                for _ in range(self._size):
-                    await self._places.acquire()
-        self._idle.clear()
-        for connection in self._every:
-            await closed(connection)
-
-
-class Loan:
-    """`async with Loan(pool) as connection`; raises TransientFailure while Postgres is away."""
-
-    __slots__ = ("_connection", "_pool")
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def __aenter__(self) -> Connection:
-        try:
-            self._connection = await self._pool.take()
-        except AWAY as error:
-            raise _away(error) from error
-        return self._connection
-
-    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._pool.give_back(self._connection, busy=isinstance(error, INTERRUPTED))
-        if isinstance(error, AWAY):
-            raise _away(error) from error
-
-
-async def closed(connection: Connection) -> None:
+@asynccontextmanager
+async def _borrowed(pool: Any) -> AsyncIterator[Connection]:
     try:
-        await connection.close(timeout=1)
-    except (asyncpg.PostgresError, *AWAY):
-        connection.terminate()
+        async with pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
+            yield connection
+    except AWAY as error:
+        raise _away(error) from error
 
 
-async def _opened(url: str, role: str, **options: Any) -> Connection:
-    connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_SECONDS, **options)
-    try:
-        if await connection.fetchval(roles.TAKE_ON, role) is None:
-            log.warning(
-                "Postgres has no role %s for the API: see docs/api, 'For who runs it'", role
-            )
-    except BaseException:
-        connection.terminate()
-        raise
-    return connection
+async def _step_down(connection: Connection, role: str) -> None:
+    if await connection.fetchval(roles.TAKE_ON, role) is None:
+        log.warning("Postgres has no role %s for the API: see docs/api, 'For who runs it'", role)
+
+
+async def _nothing_to_reset(connection: Connection) -> None:
+    """Single statements leave nothing behind; asyncpg's own reset costs a round trip each time."""
 
 
 def _away(error: Exception) -> TransientFailure:

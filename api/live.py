@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
 
 from api.answers import JSON_OPTIONS
-from api.database import AWAY, Connection, Database, closed
+from api.database import AWAY, Connection, Database
 from api.metrics import Metrics
 from api.responses import alert_item
 from api.times import instant, milliseconds
@@ -145,7 +146,7 @@ class Live:
                 if self._clients and changed:
                     await self._tell(changed)
         finally:
-            await closed(connection)
+            await _closed(connection)
 
     def _heard(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         self._changed.add(orjson.loads(payload)["topic"])
@@ -264,3 +265,10 @@ def _risk_changed(row: Row) -> News:
 def _alert(row: Row) -> News:
     mark = Mark(row["occurred_at"], UUID(row["event_id"]))
     return News("alert", mark, alert_item(row))
+
+
+async def _closed(connection: Connection) -> None:
+    try:
+        await connection.close(timeout=1)
+    except (asyncpg.PostgresError, *AWAY):
+        connection.terminate()

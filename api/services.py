@@ -43,6 +43,7 @@ class Services:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        await self.database.open()
         work = (self.bookkeeper.run(), self.live.run(), self.model_health.run())
         tasks = [asyncio.create_task(part) for part in work]
         try:
