@@ -3,10 +3,10 @@
 
 from schemas.framed import (
     NULL,
-    PRESENT,
     bit_if_high,
     put_evidence,
     put_header,
+    put_nullable_long,
     put_rate,
     put_reasons,
 )
@@ -70,11 +70,7 @@ def _put_risk_changed(arena, change, rule, names, out, at):
     at = put_double(out, at, fraction)
     at = put_long(out, at, change.cause)
     at = put_long(out, at, change.offset)
-    if change.slot_at == NULL_TIME:
-        out[at] = NULL
-        return at + 1
-    out[at] = PRESENT
-    return put_long(out, at + 1, change.slot_at)
+    return put_nullable_long(change.slot_at, NULL_TIME, out, at)
 
 
 @compiled

@@ -22,6 +22,16 @@ def put_header(schema_id, out, at):
 
 
 @compiled
+def put_nullable_long(number, null, out, at):
+    """`null` stands for null."""
+    if number == null:
+        out[at] = NULL
+        return at + 1
+    out[at] = PRESENT
+    return put_long(out, at + 1, number)
+
+
+@compiled
 def put_rate(moved, total, out, at):
     """A nullable double."""
     if total == 0:

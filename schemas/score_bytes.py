@@ -1,11 +1,10 @@
 """The score record, encoded from the arena, compiled. Equal to the general encoder (tests)."""
 
 from schemas.framed import (
-    NULL,
-    PRESENT,
     bit_if_high,
     put_evidence,
     put_header,
+    put_nullable_long,
     put_rate,
     put_reasons,
 )
@@ -49,7 +48,7 @@ def _put_score(t, rule, place, out, at):
     at = put_long(out, at, t.applied)
     at = put_long(out, at, partition)
     at = put_long(out, at, t.clock)
-    at = _put_due(t, out, at)
+    at = put_nullable_long(t.due, NEVER, out, at)
     for window in range(WINDOWS):
         at = put_long(out, at, t.entered - t.first[window])
     for window in range(WINDOWS):
@@ -67,15 +66,6 @@ def _put_score(t, rule, place, out, at):
         for lane in range(1, LANES.shape[1]):
             at = put_long(out, at, t.counts[window, lane])
     return at
-
-
-@compiled
-def _put_due(t, out, at):
-    if t.due == NEVER:
-        out[at] = NULL
-        return at + 1
-    out[at] = PRESENT
-    return put_long(out, at + 1, t.due)
 
 
 @compiled
