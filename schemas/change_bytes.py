@@ -54,7 +54,8 @@ def put_alerts(arena, changes, rule, names, out, ends):
 def _put_risk_changed(arena, change, rule, names, out, at):
     threshold, fraction, generation = rule
     at = put_header(RISK_CHANGED_SCHEMA, out, at)
-    at = _put_ids(arena, change, names, out, at)
+    at = _put_id(arena, change, names, out, at)
+    at = _put_tutor(arena, change, out, at)
     at = put_long(out, at, generation)
     at = put_long(out, at, change.number)
     at = put_long(out, at, change.instant)
@@ -90,12 +91,6 @@ def _put_alert(arena, change, rule, names, out, at):
     out[at] = NULL  # No probability,
     out[at + 1] = NULL  # no start of a session.
     return at + 2
-
-
-@compiled
-def _put_ids(arena, change, names, out, at):
-    at = _put_id(arena, change, names, out, at)
-    return _put_tutor(arena, change, out, at)
 
 
 @compiled

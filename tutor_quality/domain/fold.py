@@ -95,8 +95,8 @@ class TutorRows:
 
     # Bytes
 
-    def load(self, keys: Sequence[bytes], values: Sequence[bytes]) -> list[bool]:
-        """Take rows from the changelog; False where the one at hand has applied more.
+    def load(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        """Take rows from the changelog, but for those where the one at hand has applied more.
 
         A zombie's late write may stand behind a newer row, so the order in the changelog
         decides nothing; the applied offset does. Raises ValueError for what is no row.
@@ -111,7 +111,6 @@ class TutorRows:
             done = row_bytes.load_rows(self.arena, raw, begins, ends, ids, done, taken)
         if (taken == row_bytes.BROKEN).any():
             raise ValueError("the changelog holds what is no row of a format known to this program")
-        return [bool(one == row_bytes.TAKEN) for one in taken.tolist()]
 
     def encode(self, numbers: Numbers, tail: bytes = b"") -> Packed:
         """The rows' bytes, each followed by `tail`."""
