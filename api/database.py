@@ -13,6 +13,7 @@ import asyncpg
 
 from tutor_quality.errors import TransientFailure
 from tutor_quality.storage import roles
+from tutor_quality.storage.engine import nothing_to_reset
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Database:
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=timeout,
             max_inactive_connection_lifetime=60,
-            reset=_nothing_to_reset,
+            reset=nothing_to_reset,
             init=partial(_step_down, role=roles.READER if read_only else roles.BOOKKEEPER),
             server_settings={
                 "application_name": "tq-api",
@@ -112,10 +113,6 @@ async def _borrowed(pool: Any) -> AsyncIterator[Connection]:
 async def _step_down(connection: Connection, role: str) -> None:
     if await connection.fetchval(roles.TAKE_ON, role) is None:
         log.warning("Postgres has no role %s for the API: see docs/api, 'For who runs it'", role)
-
-
-async def _nothing_to_reset(connection: Connection) -> None:
-    """Single statements leave nothing behind; asyncpg's own reset costs a round trip each time."""
 
 
 def _away(error: Exception) -> TransientFailure:

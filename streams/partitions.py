@@ -104,14 +104,21 @@ class PartitionTask:
         flush_seconds: float,
         idle_seconds: float,
         crash: Crash,
+        behind_seconds: float | None = None,
+        most_held: int = HELD_RECORDS,
         halt: Halt | None = None,
         stopped: str | None = None,
     ) -> None:
-        """`crash` ends the program. `halt` stops a poisoned partition; `stopped` is why it was
-        stopped already."""
+        """`behind_seconds` takes the place of `flush_seconds` while more is waiting, None =
+        INTERVALS_BEHIND times as long; `most_held` records are flushed at once, at most. `crash`
+        ends the program. `halt` stops a poisoned partition; `stopped` is why it was stopped
+        already."""
         self._tp = tp
         self._worker = worker
         self._flush_seconds = flush_seconds
+        behind = INTERVALS_BEHIND * flush_seconds if behind_seconds is None else behind_seconds
+        self._behind_seconds = behind
+        self._most_held = most_held
         self._idle_seconds = idle_seconds
         self._crash = crash
         self._halt = halt
@@ -209,8 +216,8 @@ class PartitionTask:
     def _must_flush(self) -> bool:
         if not self._queue:
             return self._kicked or self._left(self._flush_seconds) <= 0
-        is_late = self._left(self._flush_seconds * INTERVALS_BEHIND) <= 0
-        return is_late or self._held >= HELD_RECORDS
+        held = self._held + len(self._queue[0].records)
+        return held > self._most_held or self._left(self._behind_seconds) <= 0
 
     def _left(self, seconds: float) -> float:
         """Of so many seconds since rows are held back."""

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import asyncpg
@@ -49,10 +50,17 @@ REFUSING_CLASSES = ("22", "23", "54")
 """A value, a constraint, a limit such as that of an index row."""
 
 
+Place = tuple[int, int]
+"""(partition, offset)"""
+Part = tuple[int, Sequence[Incoming]]
+"""A partition and records of it, in offset order, at least one."""
+
+
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
     """A record for the dead letters; everything else of its batch has landed."""
 
+    partition: int
     offset: int
     reason: str
 
@@ -62,9 +70,8 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
     @property
-    def first_offset(self) -> int: ...
+    def first_place(self) -> Place: ...
     def halves(self) -> "Sequence[Rows]": ...
-    async def ensure_stage(self, connection: asyncpg.Connection) -> None: ...
     async def write(self, connection: asyncpg.Connection) -> None: ...
 
 
@@ -91,22 +98,25 @@ class SinkWriter:
     async def write(
         self, topic: Topic, partition: int, records: Sequence[Incoming]
     ) -> list[RefusedRow]:
-        """Returns when all records but the refused ones are committed.
+        return await self.write_together(topic, [(partition, records)])
 
-        `records` are in offset order. While Postgres is away it tries for as long as it takes.
+    async def write_together(self, topic: Topic, parts: Sequence[Part]) -> list[RefusedRow]:
+        """In one transaction; returns when all records but the refused ones are committed.
+
+        While Postgres is away it tries for as long as it takes.
         """
-        rows, refused = self._rows(topic, partition, records)
-        end = records[-1].offset + 1
+        rows, refused = self._rows(topic, parts)
+        ends = [(partition, records[-1].offset + 1) for partition, records in parts]
         attempt = 0
         while True:
             try:
-                return refused + await self._transaction(topic, partition, rows, end)
+                return refused + await self._transaction(topic, rows, ends)
             except FAILURES as error:
                 if not _is_transient(error) or self._pool.is_closing():
                     raise
                 log.warning(
-                    "sink: %s partition %d below offset %d is not written yet: %s",
-                    *(topic.name, partition, end, _about(error)),
+                    "sink: %s is not written yet below (partition, offset) %s: %s",
+                    *(topic.name, ", ".join(map(str, ends)), _about(error)),
                 )
             await self._sleep(self._pause(attempt))
             attempt += 1
@@ -116,68 +126,80 @@ class SinkWriter:
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempt, 16))
         return longest * (0.5 + 0.5 * self._jitter())
 
-    def _rows(
-        self, topic: Topic, partition: int, records: Sequence[Incoming]
-    ) -> tuple[Rows, list[RefusedRow]]:
+    def _rows(self, topic: Topic, parts: Sequence[Part]) -> tuple[Rows, list[RefusedRow]]:
         if topic is LIFECYCLE:
-            return self._session_rows(partition, records), []
-        return _landing_rows(LANDINGS[topic.name], partition, records)
+            return self._session_rows(parts), []
+        return _landing_rows(LANDINGS[topic.name], parts)
 
-    def _session_rows(self, partition: int, records: Sequence[Incoming]) -> SessionRows:
-        batch = decode_records(records)
+    def _session_rows(self, parts: Sequence[Part]) -> SessionRows:
+        partitions, records = zip(*parts, strict=True)
+        together = records[0] if len(parts) == 1 else list(chain.from_iterable(records))
+        batch = decode_records(together)
         texts = batch.texts
+        of_records = np.repeat(np.array(partitions, np.int64), [len(part) for part in records])
         everything = SessionRows(
-            partition,
+            np.delete(of_records, [refused.index for refused in batch.refused]),
             batch.columns,
             [texts.student_id, texts.reason_code, texts.reason, texts.context],
         )
         events = np.flatnonzero(batch.columns.kind < Kind.TICK)
-        self.skipped += len(records) - len(events)
+        self.skipped += len(together) - len(events)
         return everything if len(events) == len(everything) else everything.take(events)
 
     async def _transaction(
-        self, topic: Topic, partition: int, rows: Rows, end: int
+        self, topic: Topic, rows: Rows, ends: Sequence[Place]
     ) -> list[RefusedRow]:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.acquire() as connection:
+            try:
+                return await self._attempt(connection, topic, rows, ends, _all_at_once)
+            except asyncpg.PostgresError as error:
+                if not _is_refusal(error):
+                    raise
+                return await self._attempt(connection, topic, rows, ends, _the_accepted)
+
+    async def _attempt(
+        self,
+        connection: asyncpg.Connection,
+        topic: Topic,
+        rows: Rows,
+        ends: Sequence[Place],
+        land: Callable[[asyncpg.Connection, Rows], Awaitable[list[RefusedRow]]],
+    ) -> list[RefusedRow]:
+        about_scores = topic in (SCORE, PROGRESS)
+        partitions = sorted({partition for partition, _ in ends})
+        async with connection.transaction():
             if self._live:
-                await upserts.share_swap_lock(connection)
-            if topic in (SCORE, PROGRESS):
-                await upserts.lock_progress(connection, partition)
-            await rows.ensure_stage(connection)
-            refused = await _land(connection, rows)
-            await upserts.advance(connection, topic.name, partition, end)
-            if topic in (SCORE, PROGRESS):
-                await upserts.apply_progress(connection, SCORE.name, partition)
-            if self._live:
-                await _notify(connection, topic, partition, end - 1)
+                await upserts.begin_live(connection, CHANNEL, [_notice(topic, *at) for at in ends])
+            if about_scores:
+                await upserts.lock_progress(connection, partitions)
+            refused = await land(connection, rows)
+            await upserts.advance(connection, topic.name, ends)
+            if about_scores:
+                await upserts.apply_progress(connection, SCORE.name, partitions)
             return refused
 
 
 @dataclass(frozen=True, slots=True)
 class LandingRows:
-    """Rows of a landing with the offsets they came from."""
+    """Rows of a landing with the places they came from."""
 
     landing: Landing
-    offsets: Sequence[int]
+    places: Sequence[Place]
     rows: Sequence[upserts.Row]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def first_offset(self) -> int:
-        return self.offsets[0]
+    def first_place(self) -> Place:
+        return self.places[0]
 
     def halves(self) -> Sequence["LandingRows"]:
         middle = len(self) // 2
         return [
-            LandingRows(self.landing, self.offsets[half], self.rows[half])
+            LandingRows(self.landing, self.places[half], self.rows[half])
             for half in (slice(middle), slice(middle, None))
         ]
-
-    async def ensure_stage(self, connection: asyncpg.Connection) -> None:
-        for target, _ in self._parts():
-            await upserts.ensure_stage(connection, target.stage, target.create_stage)
 
     async def write(self, connection: asyncpg.Connection) -> None:
         for target, rows in self._parts():
@@ -191,41 +213,44 @@ class LandingRows:
         return parts
 
 
-def _landing_rows(
-    landing: Landing, partition: int, records: Sequence[Incoming]
-) -> tuple[LandingRows, list[RefusedRow]]:
-    offsets, rows, refused = [], [], []
-    for record in landing.newest(records):
-        try:
-            rows.append(landing.row(record, partition))
-            offsets.append(record.offset)
-        except (InvalidRecord, OverflowError) as error:
-            refused.append(RefusedRow(record.offset, str(error)))
-    return LandingRows(landing, offsets, rows), refused
+def _landing_rows(landing: Landing, parts: Sequence[Part]) -> tuple[LandingRows, list[RefusedRow]]:
+    places, rows, refused = [], [], []
+    for partition, records in parts:
+        for record in landing.newest(records):
+            try:
+                rows.append(landing.row(record, partition))
+                places.append((partition, record.offset))
+            except (InvalidRecord, OverflowError) as error:
+                refused.append(RefusedRow(partition, record.offset, str(error)))
+    return LandingRows(landing, places, rows), refused
 
 
-async def _land(connection: asyncpg.Connection, rows: Rows) -> list[RefusedRow]:
+async def _all_at_once(connection: asyncpg.Connection, rows: Rows) -> list[RefusedRow]:
+    if len(rows):
+        await rows.write(connection)
+    return []
+
+
+async def _the_accepted(connection: asyncpg.Connection, rows: Rows) -> list[RefusedRow]:
     """Write what Postgres accepts; halves what it refuses until single rows are left."""
-    if not len(rows):
-        return []
     try:
         async with connection.transaction():
-            await rows.write(connection)
+            return await _all_at_once(connection, rows)
     except asyncpg.PostgresError as error:
-        if not (error.sqlstate or "").startswith(REFUSING_CLASSES):
+        if not _is_refusal(error):
             raise
         if len(rows) == 1:
-            return [RefusedRow(rows.first_offset, _about(error))]
-    else:
-        return []
-    return [refused for half in rows.halves() for refused in await _land(connection, half)]
+            return [RefusedRow(*rows.first_place, _about(error))]
+    return [refused for half in rows.halves() for refused in await _the_accepted(connection, half)]
 
 
-async def _notify(
-    connection: asyncpg.Connection, topic: Topic, partition: int, offset: int
-) -> None:
-    payload = orjson.dumps({"topic": topic.name, "partition": partition, "offset": offset})
-    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload.decode())
+def _notice(topic: Topic, partition: int, end: int) -> str:
+    notice = {"topic": topic.name, "partition": partition, "offset": end - 1}
+    return orjson.dumps(notice).decode()
+
+
+def _is_refusal(error: asyncpg.PostgresError) -> bool:
+    return (error.sqlstate or "").startswith(REFUSING_CLASSES)
 
 
 def _is_transient(error: Exception) -> bool:

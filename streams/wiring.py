@@ -136,7 +136,9 @@ def _sink(settings: Settings) -> StageApp:
         raise ConfigurationError("TQ_DATABASE_URL is missing: where is Postgres?")
     url = settings.database_url.get_secret_value()
     app = _app("sink", settings, settings.sink_batch_records)
-    stage = app.stage = SinkStage(app, crash, crash_at(settings.crash_at))
+    stage = app.stage = SinkStage(
+        app, crash, crash_at(settings.crash_at), settings.sink_batch_records
+    )
     deliver(app, stage, *SUNK)
 
     async def connect() -> None:

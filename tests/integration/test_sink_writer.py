@@ -43,7 +43,7 @@ from tutor_quality.domain.sessions import EventType, SessionEvent
 from tutor_quality.errors import UndecodableRecord
 from tutor_quality.storage.engine import open_pool
 from tutor_quality.storage.tables import WINDOWS
-from tutor_quality.storage.upserts import lock_progress
+from tutor_quality.storage.upserts import FEW, lock_progress
 
 pytestmark = pytest.mark.integration
 LETTERS = dead_letters(LIFECYCLE)
@@ -127,15 +127,16 @@ def _letters(rng: random.Random) -> list[ARecord]:
 
 
 def _every_topic(rng: random.Random) -> list[Batch]:
-    versions = [(an_id(rng.randrange(3), "7"), rng.randrange(50)) for _ in range(40)]
-    progress = [a_progress(10 * n, n) for n in range(45)]
+    """More than FEW records of each, so that a whole batch and pieces of it go different ways."""
+    versions = [(an_id(rng.randrange(3), "7"), rng.randrange(50)) for _ in range(80)]
+    progress = [a_progress(10 * n, n) for n in range(65)]
     return [
         (LIFECYCLE, 0, event_records(some_facts(rng, 60), rng)),
-        (TUTOR_PROFILE, 0, _records(_a_profile(rng) for _ in range(30))),
-        (STUDENT_PROFILE, 0, _records(_a_student_profile(rng) for _ in range(30))),
+        (TUTOR_PROFILE, 0, _records(_a_profile(rng) for _ in range(60))),
+        (STUDENT_PROFILE, 0, _records(_a_student_profile(rng) for _ in range(60))),
         (SCORE, 0, _records((tutor, a_score(tutor, version)) for tutor, version in versions)),
-        (RISK_CHANGED, 0, _records(_a_risk_change(rng) for _ in range(30))),
-        (HIGH_RISK, 0, _records(_an_alert(rng) for _ in range(30))),
+        (RISK_CHANGED, 0, _records(_a_risk_change(rng) for _ in range(60))),
+        (HIGH_RISK, 0, _records(_an_alert(rng) for _ in range(60))),
         (PROGRESS, 0, _records(("0", value) for value in progress)),
         (LETTERS, 0, _letters(rng)),
     ]
@@ -147,6 +148,7 @@ async def test_any_order_and_any_repeat_of_batches_give_the_same_tables(
 ) -> None:
     rng = random.Random(seed)
     batches = _every_topic(rng)
+    assert all(len(records) > FEW for topic, _, records in batches if topic is not LETTERS)
     await write_all(pool, batches)
     expected = await contents(pool)
     assert all(expected[name] for name in ("sessions", "tutor_scores", "alerts", "dead_letters"))
@@ -429,7 +431,7 @@ async def test_progress_that_lands_beside_its_scores_does_not_wait_for_the_next_
 ) -> None:
     other = await asyncpg.connect(postgres_url)
     async with other.transaction():
-        await lock_progress(other, 0)
+        await lock_progress(other, [0])
         writing = asyncio.create_task(SinkWriter(pool).write(*_scores_up_to(5)))
         await _blocked_backend(other)
         await other.execute(

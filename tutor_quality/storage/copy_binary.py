@@ -59,9 +59,13 @@ class Layout:
         return [*self.fixed, *self.texts]
 
     @property
+    def types(self) -> dict[str, str]:
+        """Column -> SQL type."""
+        return {**self.fixed, **dict.fromkeys(self.texts, "text")}
+
+    @property
     def definition(self) -> str:
-        types = {**self.fixed, **dict.fromkeys(self.texts, "text")}
-        return ", ".join(f"{name} {sql_type}" for name, sql_type in types.items())
+        return ", ".join(f"{name} {sql_type}" for name, sql_type in self.types.items())
 
     def encode(
         self, fixed: Mapping[str, NDArray[np.generic]], texts: Sequence[Sequence[str | None]]

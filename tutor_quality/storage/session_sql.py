@@ -4,6 +4,8 @@ Rows are sorted by key, because two transactions that lock rows in different ord
 other. Rows that stay as they are are not touched: even a lock would write them anew.
 """
 
+from collections.abc import Mapping
+
 from tutor_quality.domain.columns import Initiator, Kind
 
 STAGE = "staged_events"
@@ -66,7 +68,7 @@ EVENT = {
     "scheduled_start": "scheduled_start",
     "occurred_at": "occurred_at",
     "recorded_at": "recorded_at",
-    "record_partition": "$1",
+    "record_partition": "record_partition",
     "record_offset": "record_offset",
     "duration_minutes": MINUTES,
     "is_first_session": "nullif(is_first_session, -1) = 1",
@@ -84,7 +86,7 @@ EVENTS = _merge(
     key="event_id",
     on_conflict=_replace(EVENT, when=EARLIER_RECORD),
 )
-"""$1 is the partition. The first record of an event id stays, whichever is written first."""
+"""The first record of an event id stays, whichever is written first."""
 
 BOOKING = {
     "booked_at": "occurred_at",
@@ -134,3 +136,14 @@ OUTCOMES = _merge(
     key="session_id, scheduled_start",
     on_conflict=_replace(OUTCOME, when=NEWER_OUTCOME),
 )
+
+
+def of_arrays(columns: Mapping[str, str], final: str, **others: str) -> str:
+    """The statements as one, over arrays of arguments in place of the staging table.
+
+    `columns`: name -> SQL type, in the order of the arguments.
+    """
+    arrays = ", ".join(f"${n}::{sql_type}[]" for n, sql_type in enumerate(columns.values(), 1))
+    rows = f"SELECT * FROM unnest({arrays}) AS rows ({', '.join(columns)})"
+    parts = ", ".join(f"{name} AS ({sql})" for name, sql in {STAGE: rows, **others}.items())
+    return f"WITH {parts} {final}"

@@ -28,13 +28,13 @@ class Winners:
     """Of facts that book: the least occurred_at of the facts that open the slot."""
 
 
-def winners(facts: LifecycleColumns) -> Winners:
-    """`facts` are session events, no ticks."""
+def winners(facts: LifecycleColumns, partitions: NDArray[np.int64]) -> Winners:
+    """`facts` are session events, no ticks; `partitions` of their records, aligned."""
     event, session = _halves(facts.event_id), _halves(facts.session_id)
     explicit = facts.kind == Kind.SCHEDULED
     newest = (facts.occurred_at, *event)
     booked_start = np.where(explicit, facts.scheduled_start, facts.new_start)
-    records = _Groups(np.ones_like(explicit), event, (facts.offset,))
+    records = _Groups(np.ones_like(explicit), event, (partitions, facts.offset))
     bookings = _Groups(booked_start != NULL_TIME, (*session, booked_start), (explicit, *newest))
     outcomes = _Groups(~explicit, (*session, facts.scheduled_start), newest)
     return Winners(

@@ -5,6 +5,7 @@ State is last value by version, history is insert once; nothing is ever incremen
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import asyncpg
@@ -15,7 +16,11 @@ from tutor_quality.storage import tables
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+FEW = 48
+"""Up to so many rows are merged one by one: a staging table costs two milliseconds."""
+
+
+@dataclass(frozen=True)
 class Target:
     """How rows of one table are merged; `version` empty = the first row of a key stays.
 
@@ -42,15 +47,26 @@ class Target:
             f" AS SELECT {columns} FROM {self.table.name} WITH NO DATA"
         )
 
-    @property
+    @cached_property
     def merge(self) -> str:
+        """From the staging table."""
         columns, key = ", ".join(self.columns), ", ".join(self.key)
-        return (
-            f"INSERT INTO {self.table.name} AS known ({columns})"
-            # Two transactions that lock rows in different orders wait for each other.
-            f" SELECT {columns} FROM {self.stage} ORDER BY {key}"
-            f" ON CONFLICT ({key}) DO {self._on_conflict}"
-        )
+        # Two transactions that lock rows in different orders wait for each other.
+        return f"{self._insert} SELECT {columns} FROM {self.stage} ORDER BY {key} {self._or_update}"
+
+    @cached_property
+    def merge_one(self) -> str:
+        """Of a row of arguments."""
+        arguments = ", ".join(f"${n}" for n in range(1, len(self.columns) + 1))
+        return f"{self._insert} VALUES ({arguments}) {self._or_update}"
+
+    @property
+    def _insert(self) -> str:
+        return f"INSERT INTO {self.table.name} AS known ({', '.join(self.columns)})"
+
+    @property
+    def _or_update(self) -> str:
+        return f"ON CONFLICT ({', '.join(self.key)}) DO {self._on_conflict}"
 
     @property
     def _on_conflict(self) -> str:
@@ -66,13 +82,20 @@ class Target:
             f"UPDATE SET {changes} WHERE known.{self.version[0]} IS NULL OR ({new}) {sign} ({old})"
         )
 
-    @property
+    @cached_property
     def lower_first_seen(self) -> str:
         column, same_key = self.first_seen, " AND ".join(f"known.{k} = new.{k}" for k in self.key)
         return (
             f"UPDATE {self.table.name} AS known SET {column} = new.{column}"
             f" FROM {self.stage} AS new WHERE {same_key} AND new.{column} < known.{column}"
         )
+
+    @cached_property
+    def lower_first_seen_of_one(self) -> str:
+        """Arguments are `first_seen` and the key."""
+        same_key = " AND ".join(f"{name} = ${n}" for n, name in enumerate(self.key, 2))
+        column = self.first_seen
+        return f"UPDATE {self.table.name} SET {column} = $1 WHERE {same_key} AND $1 < {column}"
 
     def winners(self, rows: Iterable[Row]) -> list[Row]:
         """One row per key: Postgres refuses to touch a row twice in one statement."""
@@ -158,22 +181,48 @@ DEAD_LETTERS = Target(
 
 
 async def merge(connection: asyncpg.Connection, target: Target, rows: Iterable[Row]) -> None:
-    """Within the caller's transaction; the staging table must exist, see `ensure_stage`."""
-    await connection.execute(f"DELETE FROM {target.stage}")
+    """Within the caller's transaction."""
+    winners = target.winners(rows)
+    if len(winners) <= FEW:
+        await _merge_one_by_one(connection, target, winners)
+    else:
+        await _merge_at_once(connection, target, winners)
+
+
+async def _merge_at_once(
+    connection: asyncpg.Connection, target: Target, rows: Sequence[Row]
+) -> None:
+    await ensure_stage(connection, target.stage, target.create_stage)
     await connection.copy_records_to_table(
         target.stage,
         columns=target.columns,
-        records=[_values(row, target.columns) for row in target.winners(rows)],
+        records=[_values(row, target.columns) for row in rows],
     )
     await connection.execute(target.merge)
     if target.first_seen is not None:
         await connection.execute(target.lower_first_seen)
 
 
+async def _merge_one_by_one(
+    connection: asyncpg.Connection, target: Target, rows: Sequence[Row]
+) -> None:
+    ordered = sorted(rows, key=lambda row: _values(row, target.key))
+    await connection.executemany(
+        target.merge_one, [_values(row, target.columns) for row in ordered]
+    )
+    if target.first_seen is not None:
+        await connection.executemany(
+            target.lower_first_seen_of_one,
+            [_values(row, (target.first_seen, *target.key)) for row in ordered],
+        )
+
+
 async def ensure_stage(connection: asyncpg.Connection, name: str, create: str) -> None:
-    """Staging tables live as long as their connection."""
+    """Have it, and have it empty: another half of the same batch may have filled it."""
     if await connection.fetchval("SELECT to_regclass($1)", f"pg_temp.{name}") is None:
         await connection.execute(create)
+    else:
+        await connection.execute(f"DELETE FROM {name}")
 
 
 ADVANCE = """
@@ -183,19 +232,24 @@ ON CONFLICT (topic, partition) DO UPDATE SET
 
 
 async def advance(
-    connection: asyncpg.Connection, topic: str, partition: int, next_offset: int
+    connection: asyncpg.Connection, topic: str, ends: Sequence[tuple[int, int]]
 ) -> None:
-    """Everything of the partition below `next_offset` is in this transaction or was before."""
-    await connection.execute(ADVANCE, topic, partition, next_offset)
+    """`ends` = (partition, next offset): everything of the partition below that is in this
+    transaction or was before."""
+    await connection.executemany(ADVANCE, [(topic, *end) for end in sorted(ends)])
 
 
 SWAP_LOCK = 7_462_003
 """Advisory lock: who writes the read model shares it, who swaps its tables has it alone."""
 
 
-async def share_swap_lock(connection: asyncpg.Connection) -> None:
-    """Take first in a transaction: all of it goes to the tables of before or after a swap."""
-    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", SWAP_LOCK)
+BEGIN_LIVE = "SELECT pg_advisory_xact_lock_shared($1), pg_notify($2, $3)"
+
+
+async def begin_live(connection: asyncpg.Connection, channel: str, notices: Sequence[str]) -> None:
+    """First in a transaction on the tables that are read: all of it goes to those of before or
+    after a swap, and listeners hear of it when it is committed."""
+    await connection.executemany(BEGIN_LIVE, [(SWAP_LOCK, channel, notice) for notice in notices])
 
 
 # Advisory lock of two numbers: this one and the partition.
@@ -218,15 +272,20 @@ WHERE (excluded.generation, excluded.applied_offset, excluded.applied_until, exc
     > (known.generation, known.applied_offset, known.applied_until, known.record_offset)"""
 
 
-async def lock_progress(connection: asyncpg.Connection, partition: int) -> None:
-    """Take before writing scores or progress of the partition.
+LOCK_PROGRESS = "SELECT pg_advisory_xact_lock($1, $2)"
+
+
+async def lock_progress(connection: asyncpg.Connection, partitions: Sequence[int]) -> None:
+    """Take before writing scores or progress of these partitions, in ascending order.
 
     Without it a progress record and the scores it waits for could land side by side, neither
     seeing the other, and the progress would wait for the next score.
     """
-    await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", PROGRESS_LOCK, partition)
+    await connection.executemany(LOCK_PROGRESS, [(PROGRESS_LOCK, one) for one in partitions])
 
 
-async def apply_progress(connection: asyncpg.Connection, score_topic: str, partition: int) -> None:
+async def apply_progress(
+    connection: asyncpg.Connection, score_topic: str, partitions: Sequence[int]
+) -> None:
     """Let the newest progress record whose scores are all here take effect."""
-    await connection.execute(APPLY_PROGRESS, score_topic, partition)
+    await connection.executemany(APPLY_PROGRESS, [(score_topic, one) for one in partitions])

@@ -18,6 +18,7 @@ import asyncpg
 
 from schemas import topics
 from schemas.codec import decode
+from streams.sharing import SharedWriter
 from streams.sink_writer import SinkWriter
 from tutor_quality.campaign.nemesis.cluster import POSTGRES_OPTIONS, READY_SECONDS, Service
 from tutor_quality.campaign.nemesis.load import Load, a_load
@@ -221,7 +222,7 @@ class SinkSchedule:
         """One worker: a task for each partition, as in `streams/partitions.py`."""
         self._killed.clear()
         async with self._a_pool() as pool:
-            writer = SinkWriter(pool, sleep=self._pause)
+            writer = SharedWriter(SinkWriter(pool, sleep=self._pause))
             everything = asyncio.create_task(self._write_everything(writer))
             killed = asyncio.create_task(self._killed.wait())
             try:
@@ -234,11 +235,12 @@ class SinkSchedule:
                 everything.cancel()
                 killed.cancel()
                 await asyncio.gather(everything, killed, return_exceptions=True)
+                await writer.close()
 
-    async def _write_everything(self, writer: SinkWriter) -> None:
+    async def _write_everything(self, writer: SharedWriter) -> None:
         await asyncio.gather(*(self._work(writer, place) for place in self._log))
 
-    async def _work(self, writer: SinkWriter, place: Place) -> None:
+    async def _work(self, writer: SharedWriter, place: Place) -> None:
         log, position = self._log[place], self._committed[place]
         while position < len(log):
             self._batches += 1
@@ -249,7 +251,7 @@ class SinkSchedule:
             if position == len(log) or self._random.random() < COMMIT_SHARE:
                 self._committed[place] = position
 
-    async def _write(self, writer: SinkWriter, place: Place, begin: int, end: int) -> None:
+    async def _write(self, writer: SharedWriter, place: Place, begin: int, end: int) -> None:
         topic = TOPICS[place[0]]
         refused = await writer.write(topic, place[1], self._log[place][begin:end])
         self.refused[place] |= {row.offset for row in refused}
@@ -296,7 +298,7 @@ class SinkSchedule:
         begins = {place: self._random.randint(0, at) for place, at in self._committed.items()}
         ends = dict(self._committed)
         async with self._a_pool() as pool:
-            writer = SinkWriter(pool, sleep=self._pause)
+            writer = SharedWriter(SinkWriter(pool, sleep=self._pause))
             for place, begin in begins.items():
                 while begin < ends[place]:
                     end = min(begin + self._random.randint(1, MOST_RECORDS), ends[place])
