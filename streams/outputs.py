@@ -1,7 +1,8 @@
 """What the score stage says to others, as records. Pure: everything follows from rows and
 changes, so that a replay says the same with the same ids."""
 
-from uuid import NAMESPACE_DNS, uuid5
+from functools import cache
+from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from schemas.scores import Changes, Saying, encode_alerts, encode_risk_changes, encode_scores
 from tutor_quality.domain.fold import Numbers, Packed, TutorRows
@@ -10,13 +11,18 @@ from tutor_quality.domain.risk import RiskRule
 NAMESPACE = uuid5(NAMESPACE_DNS, "tutor-quality")
 
 
+@cache
+def _ids(generation: int) -> UUID:
+    """The namespace of its events' ids."""
+    return uuid5(NAMESPACE, f"generation:{generation}")
+
+
 class Outputs:
     """Encodes outputs of one partition of one generation of the input topic."""
 
     def __init__(self, rule: RiskRule, generation: int, partition: int, threshold: float) -> None:
         """`threshold`: the fraction that the rule was made of, as shown to readers."""
-        ids = uuid5(NAMESPACE, f"generation:{generation}")
-        self.saying = Saying(rule, threshold, generation, partition, ids)
+        self.saying = Saying(rule, threshold, generation, partition, _ids(generation))
         self.generation = generation
 
     def scores(self, rows: TutorRows, numbers: Numbers) -> Packed:

@@ -183,7 +183,7 @@ class ScorePartition:
 
     async def flush(self) -> None:
         """Make everything durable in the order of the protocol, then acknowledge."""
-        dirty, self._dirty = np.unique(np.concatenate(self._dirty)), [NOBODY]
+        dirty, self._dirty = _distinct(self._dirty), []
         batches = self._unacknowledged
         unsaid, self._unsaid = self._unsaid, NOBODY
         await self._send_scores(unsaid)
@@ -336,6 +336,10 @@ class ScorePartition:
             await self._send_rows(newer)
         else:
             await self._send_scores(newer)
+
+
+def _distinct(parts: Sequence[Numbers]) -> Numbers:
+    return np.unique(np.concatenate(parts)) if parts else NOBODY
 
 
 def partition_time(newest: int, now: int, *, live: bool, idle: bool) -> int:

@@ -5,7 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 from schemas import topics
+from schemas.binary import AvroReader
 from schemas.codec import decode
+from schemas.registry import HEADER_BYTES
 from schemas.scores import version_of_score
 from streams.dead_letters import PREFIX
 from streams.rows import generation_of
@@ -119,39 +121,59 @@ def _wrong_rows(schedule: Schedule, truth: Truth) -> Iterator[str]:
 
 def _wrong_progress(schedule: Schedule, truth: Truth) -> Iterator[str]:
     log = schedule.broker.logs[topics.PROGRESS.name, truth.partition]
-    claims = [(record, _decoded("partition_progress", record.value or b"")) for record in log]
-    claims = [claim for claim in claims if claim[1]["generation"] == truth.generation]
+    claims = [one for one in log if _generation_of_progress(one) == truth.generation]
     end = len(truth.log)
     if not claims:
         if end:
             yield "no progress was reported"
         return
-    final = claims[-1][1]
+    final = _claim(claims[-1])
     newest = truth.log[-1].timestamp if end else -1
     if final["applied_offset"] != end - 1 or final["applied_until"] < newest:
         yield f"the last progress is {final}, but the log ends at {end}, {newest}"
     if schedule.config.time == "wall" and final["applied_until"] < schedule.broker.now - MINUTE:
         yield f"the last progress is {final}, but it is {schedule.broker.now}"
-    for record, claim in claims[:: max(1, len(claims) // PROGRESS_LOOKED_AT)] + claims[-1:]:
-        yield from _wrong_claim(schedule, truth, record, claim)
+    scores = _versions(schedule, truth)
+    for record in claims[:: max(1, len(claims) // PROGRESS_LOOKED_AT)] + claims[-1:]:
+        yield from _wrong_claim(schedule, truth, scores, record)
+
+
+def _claim(record: Stored) -> dict[str, Any]:
+    return _decoded("partition_progress", record.value or b"")
+
+
+def _generation_of_progress(record: Stored) -> int:
+    """Without decoding the rest: it follows the partition."""
+    reader = AvroReader(record.value or b"", HEADER_BYTES)
+    reader.int()
+    return reader.int()
+
+
+def _versions(schedule: Schedule, truth: Truth) -> list[tuple[bytes, int, bytes]]:
+    """(key, version, value) of each score in the topic; those of another generation are -1."""
+    found = []
+    for one in schedule.broker.logs[topics.SCORE.name, truth.partition]:
+        generation, version = version_of_score(one.value or b"")
+        known = version if generation == truth.generation else -1
+        found.append((one.key or b"", known, one.value or b""))
+    return found
 
 
 def _wrong_claim(
-    schedule: Schedule, truth: Truth, record: Stored, claim: dict[str, Any]
+    schedule: Schedule, truth: Truth, said: list[tuple[bytes, int, bytes]], record: Stored
 ) -> Iterator[str]:
+    claim = _claim(record)
     applied, until = claim["applied_offset"], claim["applied_until"]
     known = max((one.timestamp for one in truth.log[: applied + 1]), default=-1)
     if schedule.config.live:
         known = max(known, record.landed_at + 2_000)  # The greatest skew of a worker's clock.
     if until > known:
         yield f"claims {until}, but only {known} is known: {claim}"
-    best: dict[bytes, tuple[int, int, bytes]] = {}
-    for one in schedule.broker.logs[topics.SCORE.name, truth.partition][: claim["score_offset"]]:
-        key, value = one.key or b"", one.value or b""
-        generation, version = version_of_score(value)
-        if generation == truth.generation:
-            best[key] = max(best.get(key, (-1, -1, b"")), (generation, version, value))
-    scores = {key: _decoded("tutor_score", value) for key, (_, _, value) in best.items()}
+    best: dict[bytes, tuple[int, bytes]] = {}
+    for key, version, value in said[: claim["score_offset"]]:
+        if version >= 0:
+            best[key] = max(best.get(key, (-1, b"")), (version, value))
+    scores = {key: _decoded("tutor_score", value) for key, (_, value) in best.items()}
     for key, records in truth.told.items():
         score_ = scores.get(key)
         version = -1 if score_ is None else score_["version"]

@@ -10,11 +10,13 @@ from multiprocessing import get_context
 from traceback import format_exc
 from typing import Any
 
+from schemas import codec
 from schemas.lifecycle import LifecycleBatch, decoding, records
 from tutor_quality.campaign.sim.checks import problems
 from tutor_quality.campaign.sim.planted import MISTAKES, Mistake, planted, replaced
 from tutor_quality.campaign.sim.process import Stuck
 from tutor_quality.campaign.sim.schedule import HISTORY_SHARED_BY, Say, Schedule
+from tutor_quality.operations import resume
 
 CAUGHT_WITHIN = 200
 """Schedules that a planted mistake may survive."""
@@ -135,9 +137,10 @@ def _garbage_collected_between() -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def _decoding_remembered() -> Iterator[None]:
-    """Production code decodes a batch once, not once for every redelivery and schedule."""
+    """Production code decodes a batch once, not for every redelivery, question and schedule."""
     decode = lru_cache(maxsize=REMEMBERED)(decoding.decode_lifecycle)
     one = lru_cache(maxsize=REMEMBERED)(records.decode_record)
+    asked = lru_cache(maxsize=REMEMBERED)(codec.decode)
 
     def decode_lists(*columns: list[Any]) -> LifecycleBatch:
         return decode(*map(tuple, columns))
@@ -145,5 +148,6 @@ def _decoding_remembered() -> Iterator[None]:
     with (
         replaced(decoding, "decode_lifecycle", decode_lists),
         replaced(decoding, "decode_record", one),
+        replaced(resume, "decode", asked),
     ):
         yield
