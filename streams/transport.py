@@ -21,9 +21,11 @@ from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode import Service
 
 from schemas.packed_records import PackedRecords
 from streams.fetching import REPLACED, leave_packed
+from streams.liveness import Crash, FrozenWatch, watch_joins
 from tutor_quality.errors import ConfigurationError
 
 
@@ -76,14 +78,22 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     """Delivers record batches; every topic of the app is delivered so."""
 
     batch_records = 4000
+    crash: Crash
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        self.frozen_watch = FrozenWatch()
         self._delivered: defaultdict[TP, deque[tuple[int, int]]] = defaultdict(deque)
         """(first, last) offsets of delivered batches that are not yet committed."""
         super().__init__(*args, **options)
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @Service.task  # type: ignore[untyped-decorator]  # mode has no types for it
+    async def _tell_alive(self) -> None:
+        while not self.should_stop:
+            self.frozen_watch.main_is_alive()
+            await self.sleep(1.0)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain and commit first, forget afterwards; upstream does it the other way round."""
@@ -188,9 +198,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def on_start(self) -> None:
         await super().on_start()
-        leave_packed(self._ensure_consumer()._fetcher)
+        consumer = self._ensure_consumer()
+        leave_packed(consumer._fetcher)
+        watch_joins(consumer._coordinator, self.consumer.crash)
+
+    @Service.task  # type: ignore[untyped-decorator]  # mode has no types for it
+    async def _tell_alive(self) -> None:
+        while not self.should_stop:
+            self.consumer.frozen_watch.other_is_alive()
+            await self.sleep(1.0)
 
     async def on_thread_stop(self) -> None:
+        self.consumer.frozen_watch.end()
         # A static member keeps its partitions while it is away. Who is told to stop gives them up
         # at once; aiokafka does so only for members without a slot.
         if self._consumer is not None and self._consumer._coordinator is not None:
@@ -226,7 +245,7 @@ def check_faust() -> None:
             "on_partitions_revoked",
         ),
         driver.Producer: ("_settings_extra", "_new_producer"),
-        GroupCoordinator: ("_maybe_leave_group",),
+        GroupCoordinator: ("_maybe_leave_group", "_do_rejoin_group"),
     }
     missing = [
         f"{owner.__name__}.{name}"

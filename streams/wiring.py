@@ -203,6 +203,7 @@ def _transport(broker: URL, app: StageApp, batch_records: int) -> BatchTransport
         pass
 
     Consumer.batch_records = batch_records
+    Consumer.crash = staticmethod(crash)
     transport = BatchTransport([broker], app)
     transport.Consumer = Consumer
     return transport

@@ -1,6 +1,7 @@
 """A broker, a Postgres and workers of our own, as processes that faults are done to."""
 
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ WORKER_SETTINGS = {
     "TQ_TOPIC_TIME": "log",
     "TQ_POISON_RATIO": "0.2",
     "TQ_LOG_LEVEL": "INFO",
+    "PYTHONFAULTHANDLER": "1",
 }
 POSTGRES_OPTIONS = ("fsync=off", "full_page_writes=off", "deadlock_timeout=100ms")
 """A killed server loses nothing that it had handed to the system; a commit waits for that."""
@@ -195,6 +197,16 @@ class Cluster:
         """Start what has died."""
         for service in self.services():
             service.revive()
+
+    def tell_where_workers_are(self) -> list[str]:
+        """Ends them; each writes the stacks of its threads into its log first."""
+        found = []
+        for worker in self.workers.values():
+            if worker.alive:
+                seen = psutil.Process(worker.process.pid)
+                found.append(f"{worker.name}: {seen.status()}, {seen.cpu_times().user:.1f} s")
+                worker.process.send_signal(signal.SIGABRT)
+        return found
 
     def servers_answer(self) -> bool:
         return self._kafka.answers() and self._postgres.answers()

@@ -184,7 +184,7 @@ class Series:
             schedule.compared, schedule.problems = self._check(load)
             schedule.problems += leaks(self._cluster)
         except TransientFailure as stuck:
-            schedule.problems.append(str(stuck))
+            schedule.problems += [str(stuck), *self._cluster.tell_where_workers_are()]
         schedule.problems += nemesis.problems
         schedule.faults = nemesis.done
         schedule.seconds = monotonic() - began
