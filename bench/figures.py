@@ -19,12 +19,12 @@ import asyncpg
 from confluent_kafka import Producer
 
 from bench import stack
+from bench.latency import WARM_UP_SECONDS
 from schemas import topics
 from schemas.lifecycle import encode_event, encode_tick
 from tutor_quality.domain.sessions import EventType, SessionEvent
 
 HOUR = 3_600_000
-WARM_UP_SECONDS = 5
 Figures = dict[str, Any]
 
 

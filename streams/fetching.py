@@ -6,13 +6,13 @@ one `PackedRecords` instead of record after record. All else, positions above al
 """
 
 from collections.abc import Iterator
-from types import FunctionType, MethodType
 from typing import Any
 
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED, Fetcher
 from aiokafka.record.memory_records import MemoryRecords
 
 from schemas.packed_records import PackedRecords, unpack
+from streams.upstream import with_names
 
 
 class FetchedBytes:
@@ -59,6 +59,4 @@ REPLACED = {"MemoryRecords": FetchedBytes, "PartitionRecords": Stretch}
 
 def leave_packed(fetcher: Fetcher) -> None:
     """From now on this fetcher gives, per partition, a list of `PackedRecords`."""
-    upstream = Fetcher._proc_fetch_request
-    names = {**upstream.__globals__, **REPLACED}
-    fetcher._proc_fetch_request = MethodType(FunctionType(upstream.__code__, names), fetcher)
+    fetcher._proc_fetch_request = with_names(Fetcher._proc_fetch_request, REPLACED, fetcher)

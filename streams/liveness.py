@@ -5,16 +5,19 @@ import faulthandler
 import logging
 from collections.abc import Callable
 from time import monotonic
-from types import FunctionType, MethodType
 from typing import Any
 
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
+
+from streams.upstream import with_names
 
 log = logging.getLogger(__name__)
 
 Crash = Callable[[BaseException], None]
 """Ends the process."""
 
+REBALANCE = CoordinatorGroupRebalance.__name__
+"""The name that is given another meaning."""
 SESSIONS = 3
 """So many session timeouts a join may take; the broker waits for other members for two."""
 JOINS = 3
@@ -51,9 +54,8 @@ def watch_joins(coordinator: GroupCoordinator, crash: Crash) -> None:
             late = 0
             return joined
 
-    upstream = GroupCoordinator._do_rejoin_group
-    names = {**upstream.__globals__, CoordinatorGroupRebalance.__name__: WatchedRebalance}
-    coordinator._do_rejoin_group = MethodType(FunctionType(upstream.__code__, names), coordinator)
+    names = {REBALANCE: WatchedRebalance}
+    coordinator._do_rejoin_group = with_names(GroupCoordinator._do_rejoin_group, names, coordinator)
 
 
 class FrozenWatch:

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
 
 from faust.types import TP
 
 from streams.halts import Halt
+from streams.liveness import Crash
 from streams.protocol import PoisonedPartition
 from streams.transport import RecordBatch
 
@@ -25,10 +25,6 @@ HELD_RECORDS = 200_000
 
 Assignment = set[tuple[str, int]]
 """(topic, partition) pairs."""
-
-
-Crash = Callable[[BaseException], None]
-"""Ends the process."""
 
 
 class Stage(Protocol):

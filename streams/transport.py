@@ -25,7 +25,7 @@ from mode import Service
 
 from schemas.packed_records import PackedRecords
 from streams.fetching import REPLACED, leave_packed
-from streams.liveness import Crash, FrozenWatch, watch_joins
+from streams.liveness import REBALANCE, Crash, FrozenWatch, watch_joins
 from tutor_quality.errors import ConfigurationError
 
 
@@ -255,6 +255,8 @@ def check_faust() -> None:
     ]
     used = Fetcher._proc_fetch_request.__code__.co_names
     missing += [f"Fetcher's {name}" for name in REPLACED if name not in used]
+    if REBALANCE not in GroupCoordinator._do_rejoin_group.__code__.co_names:
+        missing.append(f"GroupCoordinator's {REBALANCE}")
     if missing:
         raise ConfigurationError(
             f"this Faust lacks {', '.join(missing)}: install the locked requirements (make setup)"

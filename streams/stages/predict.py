@@ -21,8 +21,9 @@ from faust.types import TP
 
 from schemas import topics
 from streams.crash_points import Reached
+from streams.liveness import Crash
 from streams.outlet import KafkaOutlet
-from streams.partitions import Assignment, Crash, Delivery, PartitionTask
+from streams.partitions import Assignment, Delivery, PartitionTask
 from streams.predict_holdings import PredictHolding, PredictHoldings
 from streams.predict_protocol import PredictPartition
 from streams.predict_worker import PredictWorker

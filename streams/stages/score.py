@@ -17,9 +17,10 @@ from schemas import topics
 from streams.crash_points import Reached
 from streams.halts import ScoreHalt
 from streams.holdings import WATCHED, Holdings
+from streams.liveness import Crash
 from streams.outlet import KafkaPackedOutlet
 from streams.outputs import Outputs
-from streams.partitions import Assignment, Crash, Delivery, PartitionTask
+from streams.partitions import Assignment, Delivery, PartitionTask
 from streams.protocol import PoisonLimit, ScorePartition
 from streams.recovery import LogReader
 from streams.score_worker import ScoreWorker

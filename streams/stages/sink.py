@@ -16,8 +16,9 @@ from schemas import topics
 from schemas.topics import Topic
 from streams.crash_points import Reached
 from streams.dead_letters import dead_letter
+from streams.liveness import Crash
 from streams.outlet import Incoming, KafkaOutlet, Outgoing
-from streams.partitions import Assignment, Crash, Delivery, PartitionTask
+from streams.partitions import Assignment, Delivery, PartitionTask
 from streams.sharing import SharedWriter
 from streams.sink_writer import RefusedRow, SinkWriter
 from tutor_quality.errors import IllegalEvent

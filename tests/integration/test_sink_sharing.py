@@ -16,7 +16,6 @@ from tests.support.builders import START, an_id
 from tests.support.sink import (
     ARecord,
     Batch,
-    a_database,
     a_progress,
     a_score,
     contents,
@@ -29,12 +28,6 @@ from tutor_quality.domain.sessions import SessionEvent
 
 pytestmark = pytest.mark.integration
 PARTITIONS = 4
-
-
-@pytest.fixture
-async def pool(postgres_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with a_database(postgres_url) as pool:
-        yield pool
 
 
 @pytest.fixture

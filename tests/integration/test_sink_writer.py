@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -47,12 +47,6 @@ from tutor_quality.storage.upserts import FEW, lock_progress
 
 pytestmark = pytest.mark.integration
 LETTERS = dead_letters(LIFECYCLE)
-
-
-@pytest.fixture
-async def pool(postgres_url: str) -> AsyncIterator[asyncpg.Pool]:
-    async with a_database(postgres_url) as pool:
-        yield pool
 
 
 def _records(values: Iterable[tuple[str, bytes]]) -> list[ARecord]:

@@ -10,6 +10,7 @@ import pytest
 from streams.liveness import JOINS, JoinNeverEnds, watch_joins
 
 MILLISECONDS = 10
+WATCHED = "aiokafka.consumer.group_coordinator.CoordinatorGroupRebalance"
 
 
 class Coordinator:
@@ -43,9 +44,6 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Coordinator:
 
     monkeypatch.setattr(f"{WATCHED}.perform_group_join", never)
     return Coordinator()
-
-
-WATCHED = "aiokafka.consumer.group_coordinator.CoordinatorGroupRebalance"
 
 
 async def test_a_join_that_never_ends_is_tried_anew_and_at_last_the_process_ends(
